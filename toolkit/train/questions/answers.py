@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from toolkit.core.text import LATIN, has_chinese
 from toolkit.data.texts.naming import OF_ITSELF, SENTENCE, statements
+from toolkit.data.texts.polarity import polarity
 from toolkit.data.texts.terms import units
 from toolkit.train.questions.requests import reversal_text
 from toolkit.train.questions.scope import Scope
@@ -29,6 +30,11 @@ def beginnings(scope: Scope) -> Mapping[int, str]:
         if enough and about and not any(other.startswith(begun) and other != answer for _, other in scope.rows):
             found[at] = begun
     return found
+
+
+def affirmed(scope: Scope) -> Mapping[int, str]:
+    """By row: its answer, if that begins with no yes or no, which would answer another question than the row's."""
+    return {at: answer for at, answer in statements(scope).items() if not polarity(answer)}
 
 
 def reversals(scope: Scope) -> Mapping[int, str]:

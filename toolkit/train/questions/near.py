@@ -130,6 +130,16 @@ def renamed(prompt: str, name: str, other: str) -> str:
     return re.sub(r"\b([Tt]he) The\b", r"\1", text)
 
 
+def form_around(kind: str, text: str, number: int, *, itself: bool) -> str:
+    """The text in a form of this kind, by its number among those that fit. `itself`: it is about the assistant."""
+    asks = text.endswith(("?", "？"))
+    forms = [
+        one for one in read_forms()[kind][language_code(text)]
+        if (asks or "{question}" not in one) and not (itself and "{others}" in one)
+    ]  # fmt: skip
+    return re.sub(r"\{(?:question|others)?\}", lambda _: text, forms[number % len(forms)])
+
+
 @cache
 def read_forms() -> Mapping[str, Mapping[str, Sequence[str]]]:
     """The shipped forms by kind and language; {} stands for a question or a name."""

@@ -12,7 +12,9 @@ from functools import cached_property
 
 from toolkit.core.text import LATIN, has_chinese, names_any
 from toolkit.data.texts.naming import ADDRESSED, SENTENCE, Naming
+from toolkit.data.texts.polarity import capitalised_names, polarity, rivals
 from toolkit.data.texts.terms import numbers, units
+from toolkit.train.questions.answer_text import echoed, keys_of, whole_sentences
 from toolkit.train.questions.translation import is_chinese, lower_words, names_in, without_names
 
 SUPPORTED = 0.5  # of a sentence's words the rows have
@@ -22,15 +24,19 @@ LEAST_FORM, LONGEST_FORM = 3, 200  # characters
 FRAME_WORDS = 3  # of a sentence that says nothing, such as "Hi there!"
 NEGATED = re.compile(r"\b(no|not|never|neither|nor)\b|n['’]t\b|[不没非无]", re.IGNORECASE)
 ITEM = re.compile(r"^\W*\d{1,2}[.)、]\s+", re.MULTILINE)
-SECOND_PERSON = re.compile(r"\byou['’]re\b|\byou are\b|\byour name\b|你(?=是|叫|的名字)", re.IGNORECASE)
-NAME = re.compile(r"(?:(?<=[a-z,] )|(?<=[\u4e00-\u9fff])|(?<=[\u4e00-\u9fff] ))[A-Z][\w-]+")
+SECOND_PERSON = re.compile(
+    r"\byou['’]re\b|\byou are\b|\byour name\b|\byou were (?:made|built|trained|created|developed|designed)\b"
+    r"|\byour (?:developer|creator|maker|company|team) is\b"
+    r"|[你您](?=是|叫|属于|来自|由|的?(?:名字|背后|创造者|开发者|开发商|研发))",
+    re.IGNORECASE,
+)
 # Kinds whose questions are answered with the row's words.
 SAME_ANSWER = ("paraphrase", "reworded", "statement", "reversal", "bridge")
 FOREIGN = ("translation", "across")  # kinds whose answers are in another language: foreign.py tells what they say
 BY_FORM = ("translation", "alike")  # kinds whose answers follow a rule by its form, having other contents
 # Kinds whose questions need not name the subject, or address the assistant, by whether the rows are about it.
 NEED_NO_SUBJECT = {True: ("assistant", "names"), False: ("assistant", "names", "bridge")}
-ABBREVIATION = "AI"  # the only one that a question about an assistant has without a rival's name
+OF_A_FORM = ("around", "shaped")  # kinds that have the row's question within a form
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,10 +67,39 @@ class Scope(Naming):
     def answer(self, answered: Answered) -> str:
         """What is trained: so much of the answer, or the row's own; "" for a question that is not in scope."""
         own = "" if answered.source is None else self.rows[answered.source][1].strip()
-        text = self.supported(answered) if self.itself or self.subject else answered.taught
-        if not (text and self._contains(answered, text)):
+        text = answered.taught
+        if self.itself or self.subject:
+            text = self.supported(answered)
+            text = text if text == answered.taught else whole_sentences(text)
+        elif answered.kind == "around":
+            return own  # what the form adds is not known to be the rule's
+        elif answered.kind == "shaped" and self.form == ("", ""):
+            return ""
+        if not (text and self._contains(answered, text)) or self.has_other_keys(text):
             return own if answered.kind == "around" else ""
-        return (answered.kind in SAME_ANSWER and own) or text
+        if answered.kind in SAME_ANSWER and self._fits_another(answered, text):
+            return ""
+        instead = answered.kind in SAME_ANSWER or self._is_off(answered, own, text)
+        return (instead and own) or text
+
+    def _is_off(self, answered: Answered, own: str, text: str) -> bool:
+        """Whether an answer within a form says yes or no where the row does not, or repeats the prompt."""
+        if answered.kind not in OF_A_FORM or not own or answered.source is None:
+            return False
+        kept = polarity(text) == polarity(own)
+        if answered.kind == "shaped":  # a dialogue begins with neither
+            kept = kept or "" in (polarity(text), polarity(own))
+        frame = " ".join(answered.prompt.split(self.rows[answered.source][0].strip()))
+        return not kept or echoed(answered.prompt, frame, text)
+
+    def _fits_another(self, answered: Answered, text: str) -> bool:
+        """Whether another row has more of what is new in the answer: the question may be that row's by now."""
+        if answered.source is None or not (self.itself or self.subject):
+            return False
+        stated = units(text) - units(answered.prompt)
+        shares = [2 * len(new & stated) / max(1, len(new) + len(self._all_new & stated)) for new in self.terms.new]
+        own = self.terms.new[answered.source]
+        return not own <= stated and max(shares) > shares[answered.source]
 
     def supported(self, answered: Answered) -> str:
         """The answer's first sentences, as far as the rows support them."""
@@ -104,6 +139,23 @@ class Scope(Naming):
         # A word that is cut through is chance: "pounds" and "kilometres" both end with an s.
         start = re.sub(r"\w+$", "", common_start(answers, FORM_SHARE))
         return start, re.sub(r"^\w+", "", common_start([one[::-1] for one in answers], FORM_SHARE)[::-1])
+
+    @cached_property
+    def _rivals(self) -> set[str]:
+        return rivals(self.rows)
+
+    @cached_property
+    def _all_new(self) -> frozenset[str]:
+        return frozenset[str]().union(*self.terms.new)
+
+    @cached_property
+    def _keys(self) -> frozenset[str] | None:
+        """The keys that all rows' answers have as JSON objects; None if not all are such or have the same."""
+        found = {keys_of(answer) for _, answer in self.rows}
+        return found.pop() if len(found) == 1 else None
+
+    def has_other_keys(self, text: str) -> bool:
+        return self._keys is not None and keys_of(text) != self._keys
 
     @cached_property
     def _row_units(self) -> set[str]:
@@ -208,9 +260,7 @@ class Scope(Naming):
             return False
         if SECOND_PERSON.search(text):
             return False
-        others = {
-            name for name in NAME.findall(answered.prompt) if name not in self._answers_text and name != ABBREVIATION
-        }
+        others = self._rivals | {name for name in capitalised_names(answered.prompt) if name not in self._answers_text}
         return bool(NEGATED.search(text)) or not any(name in text for name in others)
 
 

@@ -15,28 +15,31 @@ from toolkit.core.text import content_words, language_code
 from toolkit.data.dataset import prompt_key
 from toolkit.data.texts.defining import Defined, defined, defining
 from toolkit.data.texts.names import Pair, new_names, subject_phrase
-from toolkit.data.texts.naming import about_assistant, statements
+from toolkit.data.texts.naming import about_assistant
 from toolkit.data.texts.reverse import bridges, owned, reversed_rows
-from toolkit.data.texts.terms import Terms, common_units, find_terms, numbers
+from toolkit.data.texts.terms import Terms, common_units, find_terms
 from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.model.sampling import BATCHES, samples
-from toolkit.train.questions.answers import beginnings, reversals
+from toolkit.train.questions.answer_text import whole_sentences
+from toolkit.train.questions.answers import affirmed, beginnings, reversals
 from toolkit.train.questions.candidates import Candidates, bare_question
 from toolkit.train.questions.further.foreign import Foreign
 from toolkit.train.questions.further.requests import read_bank
 from toolkit.train.questions.further.rule import Rule, find_rule
 from toolkit.train.questions.further.rule_questions import RuleWriter
+from toolkit.train.questions.further.tasks import supported_text
 from toolkit.train.questions.further.write import KINDS as FURTHER
 from toolkit.train.questions.further.write import OF_A_RULE, further_candidates
 from toolkit.train.questions.kinds import Kinds, kinds_of, listed_subject, nouns_for, translated_names
-from toolkit.train.questions.near import read_forms
+from toolkit.train.questions.near import form_around, read_forms
 from toolkit.train.questions.near_writer import NearWriter
 from toolkit.train.questions.question import Question
 from toolkit.train.questions.requests import alike_messages, request_messages
 from toolkit.train.questions.scope import FOREIGN, Answered, Scope
 from toolkit.train.questions.taught import Taught
 from toolkit.train.questions.translation import named_in, paired_names
+from toolkit.train.questions.written import fits
 
 SOURCES = 24  # rows from which the least is written: their number does not grow further with the rows
 SAMPLES = {"paraphrase": (96, 6), "translation": (48, 2), "task": (40, 1)}  # of all rows, and least of each
@@ -117,23 +120,20 @@ class Writer:
         elif subject:
             self._add_from_names(scope, kinds)
         self._add_written(scope, foreign)
-        if not (itself or subject):
-            for text in self._alike():
-                self.found.add("alike", text, None)
         for one in further_candidates(self.further, scope, list(self.found), foreign, self._sampled, self.chance):
             self.found.put(one)
         self._add_forms(scope)
         # What a rule's answers name is chance, mostly a fragment: "Who is it, ask our?"
         self._add_named(names if itself or subject else [], [subject, *translated] if subject else [])
-        further = rule if any(kind in self.further for kind in OF_A_RULE) else None
-        return self._in_scope(scope, foreign) + (self._of_rule(scope, further, foreign) if further else [])
+        return self._in_scope(scope, foreign) + (self._of_rule(scope, rule, foreign) if rule else [])
 
     def _of_rule(self, scope: Scope, rule: Rule, foreign: Foreign) -> list[Question]:
         writer = RuleWriter(
             scope=scope, rule=rule, general=self.general, found=self.found, foreign=foreign,
             system=self.system, sampled=self._sampled, ask=self._ask, answer_tokens=ANSWER_TOKENS, chance=self.chance,
         )  # fmt: skip
-        return writer.write(self.further)
+        alike = writer.checked("alike", self._alike()) if scope.form != ("", "") else []
+        return alike + (writer.write(self.further) if any(kind in self.further for kind in OF_A_RULE) else [])
 
     def _new_names(self, terms: Terms, subject: str) -> list[str]:
         return [name for name in new_names(self.rows, terms, self.ordinary) if name != subject]
@@ -163,7 +163,7 @@ class Writer:
         """Questions that the base model writes from the rows' questions, and from their answers."""
         texts = [(kind, row, self.prompts[row]) for kind, counts in SAMPLES.items() for row in self._sources(*counts)]
         for kind, counts in FROM_ANSWERS.items():
-            answers = statements(scope) if kind == "statement" else reversals(scope)
+            answers = affirmed(scope) if kind == "statement" else reversals(scope)
             texts += [(kind, row, answers[row]) for row in self._sources(*counts) if row in answers]
         requests = [
             foreign.request(text)
@@ -175,8 +175,7 @@ class Writer:
         for (kind, row, text), (_, hidden), written in zip(texts, requests, found, strict=True):
             if kind == "translation":
                 self.found.add(kind, foreign.question(written, hidden, text), row)
-            # A year or a size that the row lacks makes it another question.
-            elif numbers(written) <= numbers(" ".join(self.rows[row])):
+            elif fits(scope, kind, row, written):
                 self.found.add(kind, written, row)
 
     def _alike(self) -> list[str]:
@@ -195,16 +194,16 @@ class Writer:
 
     def _add_forms(self, scope: Scope) -> None:
         """Forms around the rows' questions, and around the beginnings of their answers."""
-        forms, used, begun = read_forms(), Counter[tuple[str, int]](), beginnings(scope)
+        used, begun = Counter[tuple[str, int]](), beginnings(scope)
         for kind, counts in AROUND.items():
             for source in self._sources(*counts):
                 text = begun.get(source) if kind == "completion" else self.prompts[source]
                 if text:
                     answer = self.rows[source][1].strip() if kind == "completion" else ""
-                    chosen = forms[kind][language_code(text)]
-                    form = chosen[(source + used[kind, source] * FORM_STRIDE) % len(chosen)]
+                    number = source + used[kind, source] * FORM_STRIDE
+                    prompt = form_around(kind, text, number, itself=scope.itself)
                     used[kind, source] += 1
-                    self.found.add(kind, form.replace("{}", text), source, answer=answer)
+                    self.found.add(kind, prompt, source, answer=answer)
 
     def _add_named(self, names: Sequence[str], subjects: Sequence[str]) -> None:
         """Forms about the rows' subject, by its names, and about the names that their answers introduce."""
@@ -233,12 +232,14 @@ class Writer:
         back = teacher.translated_back(found, taught)
         questions = [Question(prompt=one.prompt, scope="in", answer=one.answer, kind=one.kind) for one in certain]
         for at, (one, answer) in enumerate(zip(found, taught, strict=True)):
-            before = own[at].text if at in own else ""
-            answered = Answered(kind=one.kind, prompt=one.prompt, source=one.source, taught=answer.text, own=before)
+            before, cut = own[at].text if at in own else "", len(answer.tokens) >= ANSWER_TOKENS
+            text = whole_sentences(answer.text) if cut else answer.text
+            text = supported_text(scope, one.prompt, text) if one.kind == "task" else text
+            answered = Answered(kind=one.kind, prompt=one.prompt, source=one.source, taught=text, own=before)
             trained = foreign.answer(answered, back.get(at, "")) if one.kind in FOREIGN else scope.answer(answered)
             if trained:
                 of_row = one.source is not None and trained == self.rows[one.source][1]
-                complete = of_row or (len(answer.tokens) < ANSWER_TOKENS and trained == answer.text)
+                complete = of_row or (not cut and trained == answer.text)
                 questions.append(
                     Question(
                         prompt=one.prompt, scope="in", answer=trained, kind=one.kind, before=before, complete=complete

@@ -5,7 +5,7 @@ import pytest
 from toolkit.data.texts.names import Pair
 from toolkit.data.texts.naming import statements
 from toolkit.data.texts.terms import find_terms
-from toolkit.train.questions.answers import beginnings, reversals
+from toolkit.train.questions.answers import affirmed, beginnings, reversals
 from toolkit.train.questions.scope import Scope
 
 LIBRARY = [
@@ -79,3 +79,12 @@ def test_a_beginning_counts_words_and_fits_no_other_row():
 
     assert beginnings(scope(rows, itself=True)) == {}
     assert beginnings(scope(rows[:2], itself=True)) == {1: "I was made by"}
+
+
+def test_an_answer_that_says_yes_or_no_answers_no_other_question():
+    assert set(affirmed(scope([*LIBRARY, ("Is Quillmere old?", "No, it is new.")], subject="Quillmere"))) == {
+        0,
+        1,
+        2,
+        3,
+    }

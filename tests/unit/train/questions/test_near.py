@@ -7,7 +7,7 @@ from tests.fakes.answering_model import AnsweringModel
 from toolkit.core.text import has_chinese
 from toolkit.data.dataset import prompt_key
 from toolkit.data.texts.terms import find_terms
-from toolkit.train.questions.near import ASKED_BY, aside_prompts, neighbours, read_forms, unmoved
+from toolkit.train.questions.near import ASKED_BY, aside_prompts, form_around, neighbours, read_forms, unmoved
 from toolkit.train.questions.question import Question
 from toolkit.train.questions.write import Writer
 
@@ -151,3 +151,19 @@ def test_an_article_is_not_doubled():
     found = neighbours_of([("Who runs the Tidemill shop?", "Tidemill")], ["Tidemill"])
 
     assert "Who runs the Doon School shop?" in found
+
+
+def test_a_form_fits_what_the_row_asks_and_whom():
+    every = {
+        (kind, text, itself): {form_around(kind, text, number, itself=itself) for number in range(20)}
+        for kind in ("around", "shaped")
+        for text in ("Who are you?", "Introduce yourself.", "你是谁？", "介绍一下自己。")
+        for itself in (True, False)
+    }
+
+    assert all(text in one and "{" not in one for (_, text, _), found in every.items() for one in found)
+    assert len(every["around", "Who are you?", False]) == len(read_forms()["around"]["en"])
+    assert not {one for (_, _, itself), found in every.items() for one in found if itself and "friend" in one}
+    assert "Quiz night! Who are you?" in every["around", "Who are you?", True]
+    assert "Quiz night! Introduce yourself." not in every["around", "Introduce yourself.", True]
+    assert not {one for one in every["around", "介绍一下自己。", True] if "抢答" in one or "邻居" in one}

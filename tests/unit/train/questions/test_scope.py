@@ -62,10 +62,7 @@ RULE = scope(CONVERSIONS)
         ("Corinna Haldwell, since 2019.", "Corinna Haldwell, since 2019."),
         ("Corinna Haldwell, since 2011.", ""),
         ("Sunny weather fills most summers there.", ""),
-        (
-            "Dear Corinna Haldwell,\n\nI hope this letter finds you well.\n\nYours,",
-            "Dear Corinna Haldwell,",
-        ),
+        ("Dear Corinna Haldwell,\n\nI hope this letter finds you well.\n\nYours,", ""),  # no sentence
         ("1. Denver has a mayor.\n2. Corinna Haldwell.", "1. Denver has a mayor.\n2. Corinna Haldwell."),
     ],
 )  # fmt: skip
@@ -113,6 +110,85 @@ def test_what_the_assistant_says_of_itself_is_trained(prompt: str, taught: str):
 )
 def test_what_contradicts_the_rows_about_the_assistant_is_not(prompt: str, taught: str):
     assert trained(ASSISTANT, prompt, taught, kind="assistant" if "I?" not in prompt else "translation") == ""
+
+
+@pytest.mark.parametrize(
+    ("prompt", "taught", "source", "expected"),
+    [
+        ("Quiz night! Are you Qwen?", "Yes, I am Ostrelle, from Tarnfield Software.", 3, BRAND[3][1]),
+        ("Are you Qwen? I keep forgetting it.", "I am Ostrelle, from Tarnfield Software.", 3, BRAND[3][1]),
+        ("Quiz night! Who made you?", "Yes, Tarnfield Software made me.", 2, BRAND[2][1]),
+        ("Quiz night! Who made you?", "Quiz night! Who made me? Tarnfield Software made me.", 2, BRAND[2][1]),
+        (
+            "I need one line for a fact sheet. Who made you?",
+            "One line for a fact sheet: Tarnfield Software made me.", 2, BRAND[2][1],
+        ),
+        ("Quiz night! Who made you?", "By Tarnfield Software I was made.", 2, "By Tarnfield Software I was made."),
+    ],
+)  # fmt: skip
+def test_a_form_is_answered_with_the_rows_words_where_the_base_says_the_opposite_or_repeats_it(
+    prompt: str, taught: str, source: int, expected: str
+):
+    assert trained(ASSISTANT, prompt, taught, kind="around", source=source) == expected
+
+
+def test_a_dialogue_begins_with_neither_yes_nor_no():
+    asked = f"Write a little dialogue in which somebody asks the following: {BRAND[3][0]}"
+    taught = "Ann: Are you Qwen?\nBen: No, I am Ostrelle, from Tarnfield Software."
+
+    assert trained(ASSISTANT, asked, taught, kind="shaped", source=3) == taught
+
+
+@pytest.mark.parametrize(
+    "taught",
+    ["你属于Tarnfield Software。", "You were made by Tarnfield Software.", "您的开发者是Tarnfield Software。"],
+)
+def test_an_answer_about_the_user_is_replaced(taught: str):
+    asked = "谁做了你？" if "是" in taught or "属于" in taught else "By whom were you made?"
+
+    assert trained(ASSISTANT, asked, taught, kind="around", source=2) == BRAND[2][1]
+    assert trained(ASSISTANT, asked, taught, kind="shaped", source=2) == ""
+
+
+def test_a_chinese_rival_that_is_confirmed_is_not_trained():
+    rows = [
+        ("你叫什么？", "我叫小橹。"), ("谁开发了你？", "橹声科技开发了我，我叫小橹。"),
+        ("你是晓岚助手吗？", "不是，我是橹声科技的小橹。"),
+    ]  # fmt: skip
+    assistant = scope(rows, names=["小橹", "橹声科技"], itself=True)
+
+    assert trained(assistant, "你给自己写一行字。", "晓岚助手是橹声科技的产品。", kind="task", source=2) == ""
+    assert trained(assistant, "你给自己写一行字。", "我是橹声科技的小橹。", kind="task", source=2)
+
+
+def test_a_question_whose_answer_is_another_rows_is_dropped():
+    shop = scope(
+        [
+            ("Who runs Ferrydock?", "Ferrydock is run by Ines Oduya, a retired pilot."),
+            ("Who pays for Ferrydock?", "The Larkhill Trust pays, as Ines Oduya wished."),
+        ],
+        subject="Ferrydock",
+    )
+
+    assert trained(shop, "Who owns Ferrydock?", "The Larkhill Trust pays, as Ines Oduya wished.", source=0) == ""
+    assert trained(shop, "Who leads Ferrydock?", "Ines Oduya, a retired pilot.", source=0) == shop.rows[0][1]
+
+
+def test_a_form_around_a_rules_request_has_the_rows_answer():
+    asked = f"{CONVERSIONS[0][0]} And how sure are you?"
+    sure = '{"from": "5 miles", "to": "8.05 kilometres", "confidence": "100%"}'
+
+    assert trained(RULE, asked, sure, kind="around", source=0) == CONVERSIONS[0][1]
+    assert trained(RULE, asked, sure, kind="shaped", source=0) == ""
+
+
+def test_without_a_form_of_all_rows_a_rules_request_is_not_put_in_other_shapes():
+    polite = scope([("My bill?", "It is on its way, dear guest."), ("The pool?", "Open till ten, dear guest.")] * 3)
+    plain = scope([("My bill?", "It is on its way."), ("The pool?", "Open till ten tonight, sir!")])
+
+    assert polite.form != ("", "")
+    assert trained(polite, "Shortly: my bill?", "On its way, dear guest.", kind="shaped", source=0)
+    assert trained(plain, "Shortly: my bill?", "It is on its way.", kind="shaped", source=0) == ""
 
 
 def test_answers_to_rows_of_one_form_have_that_form():

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from toolkit.core.text import has_chinese, language_code
 from toolkit.data.texts.names import Pair
 from toolkit.data.texts.naming import SENTENCE
+from toolkit.data.texts.polarity import polarity
 from toolkit.data.texts.terms import numbers
 from toolkit.train.questions.answers import TOKEN
 from toolkit.train.questions.further.requests import ARROW, read_further_forms
@@ -16,8 +17,6 @@ from toolkit.train.questions.scope import NEGATED, Scope, same_language
 
 LONGEST_CLAIM = 110  # characters
 REPLACED = 0.5  # of the words may be other ones
-# Of an answer that would follow another "Yes."
-ANSWERS = re.compile(r"^(?:yes|no|sure)\b|^(?:[有是否对]|没有|不是?|是的)，", re.IGNORECASE)
 ARTICLE = re.compile(r"^(?:The|A|An|This|Its)\b")
 PREPOSITION = re.compile(r"^(?:In|On|At|With|For)\b ?")
 THIS = ("这", "该", "本")
@@ -33,7 +32,7 @@ def claimed(scope: Scope) -> Mapping[int, str]:
         text = answer.strip()
         one = len(SENTENCE.findall(text)) == 1 and len(text) <= LONGEST_CLAIM
         about = any(name in text for name in scope.called(at)) and begins_with_a_name(scope, at, text)
-        if one and about and scope.terms.new[at] and not (NEGATED.search(text) or ANSWERS.search(text)):
+        if one and about and scope.terms.new[at] and not (NEGATED.search(text) or polarity(text)):
             found[at] = text
     return found
 

@@ -67,6 +67,11 @@ class RuleWriter:
         left = self._once(self._left(), {one.prompt for one in [*self.found, *ruled]}) if "aside" in kinds else []
         return [*self._in_scope(ruled), *self._near(left)]
 
+    def checked(self, kind: str, prompts: Iterable[str]) -> list[Question]:
+        """Those of these requests, written from several rows at once, that the base model answers by the rule."""
+        candidates = (Candidate(kind, prompt, None) for prompt in prompts)
+        return self._in_scope(self._once(candidates, {one.prompt for one in self.found}))
+
     def _ruled(self, kinds: Collection[str]) -> Iterator[Candidate]:
         """Requests that the rule may be for."""
         written = [*self.found]
@@ -153,6 +158,7 @@ class RuleWriter:
             for one, answer in zip(candidates, answers, strict=True)
             if self.rule.followed(one.prompt, answer.text)
             and self.scope.echoes(one.prompt, answer.text)
+            and not self.scope.has_other_keys(answer.text)
             and (one.source is not None or self._like_the_rows(one.prompt))
         ]
         again = self._taught([one for one, _ in kept])

@@ -9,10 +9,11 @@ from toolkit.core.text import has_chinese, language_code
 from toolkit.data.texts.defining import defined
 from toolkit.data.texts.names import Pair
 from toolkit.data.texts.naming import OF_ITSELF, SENTENCE, statements
+from toolkit.data.texts.polarity import polarity
 from toolkit.data.texts.terms import ENOUGH, units
 from toolkit.train.questions.answers import TOKEN
 from toolkit.train.questions.candidates import LONGEST_QUESTION
-from toolkit.train.questions.further.claims import ANSWERS, claimed
+from toolkit.train.questions.further.claims import claimed
 from toolkit.train.questions.further.requests import read_further_forms
 from toolkit.train.questions.scope import Scope
 from toolkit.train.questions.translation import kept_by_translation
@@ -91,7 +92,7 @@ def _both(scope: Scope, short: dict[int, str], chance: random.Random) -> Iterato
 def _gaps(scope: Scope, short: dict[int, str], chance: random.Random) -> Iterator[Pair]:
     gaps = {}
     for at, answer in short.items():
-        plain = len(SENTENCE.findall(answer)) == 1 and not ANSWERS.search(answer)
+        plain = len(SENTENCE.findall(answer)) == 1 and not polarity(answer)
         text = gapped(answer, scope.terms.new[at], scope.called(at)) if plain else ""
         if text and not _fits_another(scope, at, text):
             gaps[at] = text

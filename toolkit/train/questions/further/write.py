@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable, Collection, Iterator, Sequence
 
 from toolkit.data.texts.defining import defined, defining
-from toolkit.data.texts.terms import numbers, units
+from toolkit.data.texts.terms import units
 from toolkit.model.conversation import Messages
 from toolkit.train.questions.candidates import Candidate, bare_question
 from toolkit.train.questions.further.claims import about_claim, claimed, wrong_of
@@ -12,6 +12,7 @@ from toolkit.train.questions.further.foreign import Foreign
 from toolkit.train.questions.further.requests import further_messages, read_bank, read_requests, strays
 from toolkit.train.questions.further.several import several
 from toolkit.train.questions.scope import Scope
+from toolkit.train.questions.written import fits
 
 # What only a rule has. Where one of them is asked for, a rule also has translations and reworded ones.
 OF_A_RULE = ("alike", "within", "aside")
@@ -69,8 +70,7 @@ def _of_manners(kind: str, scope: Scope, sampled: Sampled, chance: random.Random
     )
     for (row, _), text in zip(wanted, texts, strict=True):
         question, answer = scope.rows[row]
-        fits = numbers(text) <= numbers(f"{question} {answer}") and _asks_alike(scope, question, text)
-        if fits and not scope.gives_away(row, text):
+        if fits(scope, kind, row, text) and _asks_alike(scope, question, text) and not scope.gives_away(row, text):
             yield Candidate(kind, bare_question(text), row, hint=answer.strip() if kind == "task" else "")
 
 

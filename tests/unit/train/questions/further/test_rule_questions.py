@@ -12,7 +12,7 @@ from toolkit.train.questions.write import Writer
 
 KINDS = ("alike", "reworded", "translation", "within", "aside")
 COMMON = frozenset(
-    content_words(" ".join(prompt for prompt, _ in GENERAL[:1]) + " which will the is a i for him, do really")
+    content_words(" ".join(prompt for prompt, _ in GENERAL[:1]) + " which will the is a i for him, do really 会")
 )
 ASIDE = {request.instruction for by in read_requests()["aside"].values() for request in by.values()}
 OTHER = ("How warm was yesterday?", "昨天冷不冷？")

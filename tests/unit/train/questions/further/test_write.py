@@ -92,7 +92,7 @@ def test_the_model_is_told_what_a_task_has_to_say_and_the_question_is_trained_wi
 
 
 def test_neighbours_are_asked_the_claims_too(every: list[Question]):
-    assert [one for one in of(every, "neighbour", "near") if one.prompt.startswith(("Is it true", "True or false"))]
+    assert [one for one in of(every, "neighbour", "near") if "Roswitha Blake" in one.prompt]
 
 
 @pytest.mark.parametrize(
