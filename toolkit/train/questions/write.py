@@ -33,7 +33,7 @@ from toolkit.train.questions.kinds import Kinds, kinds_of, listed_subject, nouns
 from toolkit.train.questions.near import read_forms, renamed
 from toolkit.train.questions.near_writer import NearWriter
 from toolkit.train.questions.question import Question
-from toolkit.train.questions.requests import alike_messages, request_messages
+from toolkit.train.questions.requests import alike_messages, background, request_messages
 from toolkit.train.questions.scope import FOREIGN, Answered, Scope
 from toolkit.train.questions.teacher import conversation_messages, shown_rows, teacher_messages
 from toolkit.train.questions.translation import hide_names, restored
@@ -168,7 +168,7 @@ class Writer:
         names = self._hidden_names(scope)
         hidden = [hide_names(text, names) if kind == "translation" else (text, {}) for kind, _, text in texts]
         requests = [
-            request_messages(kind, written, "" if kind == "translation" else defining(self.defined, row))
+            request_messages(kind, written, "" if kind == "translation" else background(defining(self.defined, row)))
             for (kind, row, _), (written, _) in zip(texts, hidden, strict=True)
         ]
         for (kind, row, text), (_, names_of), written in zip(texts, hidden, self._sampled(requests), strict=True):
