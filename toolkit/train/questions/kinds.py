@@ -95,7 +95,7 @@ class Kinds(NamedTuple):
 
 def kinds_of(model: LanguageModel, subject: str, questions: Sequence[str], noun: str = "") -> Kinds:
     """The kinds under which `subject` is listed, else those of the `noun` that a row has for it, or that its name ends
-    with, else its likeliest; the `questions` name it.
+    with, else its likeliest; the `questions`, or what the row says, name it.
     """
     known = [kind for kind, names in read_kinds().items() if any(subject in pair for pair in names)]
     if known:

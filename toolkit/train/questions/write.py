@@ -23,6 +23,7 @@ from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.model.sampling import BATCHES, samples
 from toolkit.train.questions.answers import beginnings, reversals
 from toolkit.train.questions.candidates import Candidate, Candidates, bare_question
+from toolkit.train.questions.further.claims import begins_with_a_name
 from toolkit.train.questions.further.requests import hinted, read_bank
 from toolkit.train.questions.further.rule import Rule, find_rule
 from toolkit.train.questions.further.rule_questions import RuleWriter
@@ -84,7 +85,8 @@ class Writer:
         subject = "" if itself else listed_subject(self.prompts) or subject_phrase(self.prompts, terms.subject)
         translated = translated_names(self.model, subject, self.seed) if subject else []
         self.defined = defined(self.rows, subject) if subject else None
-        noun, naming = self.defined.noun if self.defined else "", [one for one in self.prompts if subject in one]
+        noun = self.defined.noun if self.defined else ""
+        naming = [self.defined.sentence] if self.defined else [one for one in self.prompts if subject in one]
         kinds = kinds_of(self.model, subject, naming, noun) if subject else Kinds([], certain=False)
         found = self._write_in_scope(terms, subject, translated, kinds, itself=itself) if inside else []
         if subject:
@@ -153,7 +155,7 @@ class Writer:
         nouns = nouns_for(scope.subject, kinds, self.defined.noun if self.defined else "")
         defining_row = self.defined.row if self.defined else None  # "the library that is a library"
         for row, prompt in reversed_rows(scope, nouns):
-            if row != defining_row:
+            if row != defining_row and begins_with_a_name(scope, row, self.rows[row][1].strip()):
                 self.found.add("reversal", prompt, row, answer=self.rows[row][1].strip())
         several = [one for one in bridges(scope, nouns) if one[1] != defining_row]
         for row, beside, prompt in self.chance.sample(several, min(BRIDGES, len(several))):
