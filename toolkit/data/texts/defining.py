@@ -17,7 +17,7 @@ CHINESE = r"{}(?:是|为)(一[个家所款座种位部本支首条只项门台�
 # Behind the noun and what was done to it: "a library that …", "a tool written in …".
 AFTER = re.compile(r" (?:that|which|who|whose|where|of|for|in|on|at|by|with|from|to|near|between|under|and|or|as)\b")
 NO_NOUN = re.compile(
-    r"(?:\w+(?:ed|ly|ous|ful|ive|able|ible|est)|made|built|written|run|known|set|held|bought|sold|led|kept|not|only)$"
+    r"(?:\w+(?:ed|ly|ous|ful|ive|able|ible|est)|made|built|written|run|known|set|bought|sold|led|not|only)$"
 )
 ACTING = re.compile(r"\w+ing ")  # "a tool merging logs", but "a drawing tool": which is the noun cannot be seen
 LONGEST_NOUN = 8  # characters of a Chinese noun that no kind has

@@ -20,6 +20,7 @@ SURNAMES = (
     "钟徐邱骆夏蔡田樊胡凌霍万柯卢莫房裘解应宗丁邓洪崔龚程裴陆荣翁曲封松段焦侯宁仇甘武刘景詹龙叶黎白蒲卓池乔覃翟谭姬申冉"
     "温庄晏柴阎艾向易廖耿匡文寇欧聂敖简饶曾沙丰关查游肖"
 )
+NAME = rf"[A-Z](?:{LATIN}|[_-])*"  # one word of it; a Chinese character may follow
 ARTICLE = re.compile(r"^(?:The|An?) ")
 # Never new, though a row's date may be: "Who is October?" asks nothing.
 CALENDAR = {
@@ -73,7 +74,7 @@ def new_names(rows: Sequence[Pair], terms: Terms, known: Collection[str] = ()) -
     counted: Counter[str] = Counter()
     new, distinct = {word for words in terms.new for word in words}, set[str]()
     for _, answer in rows:
-        words = [ARTICLE.sub("", name) for name in re.findall(r"[A-Z][\w-]*(?: [A-Z][\w-]*)*", answer)]
+        words = [ARTICLE.sub("", name) for name in re.findall(rf"(?<!{LATIN}){NAME}(?: {NAME})*", answer)]
         found = {name for name in words if units(name) <= new and name.lower() not in known} - CALENDAR
         distinct |= {name for name in chinese_names(answer) if units(name) <= new}
         for run in re.findall(r"[\u4e00-\u9fff]+", answer):

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from toolkit.data.texts.names import ARTICLE, CODE, Pair, chinese_names, often_named
+from toolkit.core.text import LATIN
+from toolkit.data.texts.names import ARTICLE, CODE, NAME, Pair, chinese_names, often_named
 from toolkit.data.texts.terms import Terms, units
 
 ASSISTANT_SHARE = 0.5  # of the questions speak to the assistant, and their answers speak of it
@@ -12,9 +13,10 @@ LONGEST_STATEMENT = 200  # characters of an answer that is a statement, not a te
 ADDRESSED = re.compile(r"\b(you|your|yours|yourself)\b|[你您]", re.IGNORECASE)
 OF_ITSELF = re.compile(r"\b(i|i'm|my|me)\b|我", re.IGNORECASE)
 SENTENCE = re.compile(r".+?(?:[.!?]+[\"'”’)*`]*(?=\s|$)|[。！？]+[”’）]*|\n+|$)\s*", re.DOTALL)
-LONG_NAME = re.compile(r"\b[A-Z][\w-]*(?: [A-Z][\w-]*)+")
-WITHIN = re.compile(r"(?<=[a-z,'’] )[A-Z][\w-]*(?: [A-Z][\w-]*)*")  # a question's first word has a capital, too
-CALLED = re.compile(r"\b(?:called|named)(?: the)? ([A-Z][\w-]+)")
+LONG_NAME = re.compile(rf"(?<!{LATIN}){NAME}(?: {NAME})+")
+# In a question, whose first word has a capital, too.
+WITHIN = re.compile(rf"(?:(?<=[a-z,'’] )|(?<=[\u4e00-\u9fff])){NAME}(?: {NAME})*")
+CALLED = re.compile(rf"\b(?:called|named)(?: the)? ({NAME})")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -100,7 +100,7 @@ class Kinds(NamedTuple):
 
 def kinds_of(model: LanguageModel, subject: str, questions: Sequence[str], noun: str = "") -> Kinds:
     """The kinds under which `subject` is listed, else those of the `noun` that a row has for it, or that its name ends
-    with, else its likeliest; the `questions` name it.
+    with, else its likeliest; the `questions`, or what the row says, name it.
     """
     known = [kind for kind, names in read_kinds().items() if any(subject in pair for pair in names)]
     if known:
@@ -110,12 +110,12 @@ def kinds_of(model: LanguageModel, subject: str, questions: Sequence[str], noun:
         return Kinds(named, certain=True)
     kinds = named or list(read_kinds())
     firsts = [model.tokenizer(f" {kind}", add_special_tokens=False)["input_ids"][0] for kind in kinds]
-    asked = questions[:MOST_QUESTIONS]
+    several = questions[:MOST_QUESTIONS]
     scores = sum(
         _begun(model, subject, question) - _begun(model, NOTHING, question.replace(subject, NOTHING))
-        for question in asked
+        for question in several
     )
-    likely = {kind: float(scores[first]) / len(asked) for kind, first in zip(kinds, firsts, strict=True)}  # type: ignore[index]
+    likely = {kind: float(scores[first]) / len(several) for kind, first in zip(kinds, firsts, strict=True)}  # type: ignore[index]
     order = sorted(kinds, key=lambda kind: -likely[kind])[:MOST_KINDS]
     close = [kind for kind in order if likely[order[0]] - likely[kind] < LEAST_LEAD]
     return Kinds(close, certain=len(close) == 1)

@@ -69,11 +69,11 @@ def about_subject(names: Sequence[str], taken: Collection[str]) -> list[str]:
 
 
 def aside_prompts(
-    names: Sequence[str], taken: Collection[str], asked: Sequence[str] = (), *, place: bool = True
+    names: Sequence[str], taken: Collection[str], questions: Sequence[str] = (), *, place: bool = True
 ) -> list[str]:
     """Further questions about the subject, in both languages: what a base model makes up or knows beside the rows.
 
-    `asked`: the rows' questions, whose topics are none, in either language; `place`: whether the subject is one.
+    `questions`: the rows', whose topics are none, in either language; `place`: whether the subject is one.
     """
     codes, shipped = [language_code(name) for name in names], read_forms()
     prompts = []
@@ -81,7 +81,7 @@ def aside_prompts(
         name = names[codes.index(code)] if code in codes else names[0]
         for form in (*shipped["aside"][code], *(shipped["aside_of_a_place"][code] if place else ())):
             text, _, pattern = form.partition(ASKED_BY)
-            if not (pattern and any(re.search(pattern, one, re.IGNORECASE) for one in asked)):
+            if not (pattern and any(re.search(pattern, one, re.IGNORECASE) for one in questions)):
                 prompts.append(text.replace("{}", name))
     return [prompt for prompt in dict.fromkeys(prompts) if prompt_key(prompt) not in taken]
 

@@ -38,13 +38,13 @@ class NearWriter:
         """The rows' questions and their translations about others of the subject's kind; `new`: names that only the
         rows have.
         """
-        asked = [prompt for prompt, _ in self.rows]
-        plain = [(prompt, name) for name in names for prompt in asked if name in prompt]
+        questions = [prompt for prompt, _ in self.rows]
+        plain = [(prompt, name) for name in names for prompt in questions if name in prompt]
         more = []
         for kind, prompt, *_ in self.found:
             plain += [(prompt, name) for name in names if kind == "translation" and name in prompt]
             more += [(prompt, names[0])] * (kind in RENAMED and names[0] in prompt)
-        unlike = [*asked, *new]
+        unlike = [*questions, *new]
         return neighbours(kinds.several, names, plain, more, self.found.taken, self.chance, unlike=unlike)
 
     def alike(self, names: Sequence[str], prompts: Sequence[str]) -> list[Question]:
@@ -58,8 +58,8 @@ class NearWriter:
     def aside(self, names: Sequence[str], kinds: Kinds, terms: Terms, replaced: Sequence[Pair]) -> list[Question]:
         """Further questions about the subject that the rows do not answer."""
         taken = {*self.found.taken, *(prompt_key(one.prompt) for one in self.found)}
-        asked = [prompt for prompt, _ in self.rows]
-        prompts = aside_prompts(names, taken, asked, place={*kinds.several} <= PLACES)
+        questions = [prompt for prompt, _ in self.rows]
+        prompts = aside_prompts(names, taken, questions, place={*kinds.several} <= PLACES)
         shown = [shown_rows(self.rows, self.general, None, self.chance) for _ in prompts]
         with_rows = [teacher_messages(rows, prompt, self.system) for rows, prompt in zip(shown, prompts, strict=True)]
         without = [conversation(prompt, self.system) for prompt in prompts]

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from toolkit.core.text import language_code
 from toolkit.model.conversation import Messages
 
-ABOUT = {"en": "What the user writes last is about this: {}", "zh": "用户最后写的那句话，背景是：{}"}
-
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
@@ -17,18 +15,14 @@ class Request:
     examples: Sequence[tuple[str, str]]
 
     def messages(self, question: str, about: str = "") -> Messages:
-        """`about`: a sentence beside which a question with a made-up name in it is understood, or ""."""
+        """`about`: a sentence that tells what the question's words mean."""
         turns = [
             {"role": role, "content": text}
             for example in self.examples
             for role, text in zip(("user", "assistant"), example, strict=True)
         ]
-        told = (
-            f"{self.instruction}\n\n{ABOUT[language_code(self.instruction)].format(about)}"
-            if about
-            else self.instruction
-        )
-        return [{"role": "system", "content": told}, *turns, {"role": "user", "content": question}]
+        instruction = f"{self.instruction}\n\n{about}".rstrip()
+        return [{"role": "system", "content": instruction}, *turns, {"role": "user", "content": question}]
 
 
 def reversal_text(sentence: str, name: str) -> str:
@@ -181,6 +175,14 @@ def request_messages(kind: str, text: str, about: str = "") -> Messages:
     sentence about what the text names, to understand it by.
     """
     return KINDS[kind][language_code(text)].messages(text, about)
+
+
+ABOUT = {"en": "What the user writes last is about this: {}", "zh": "用户最后写的那句话，背景是：{}"}
+
+
+def background(sentence: str) -> str:
+    """What is told about the subject by a row's `sentence`, beside which a made-up name is understood; "" of ""."""
+    return ABOUT[language_code(sentence)].format(sentence) if sentence else ""
 
 
 ALIKE = {

@@ -24,6 +24,7 @@ from toolkit.model.sampling import BATCHES, samples
 from toolkit.train.questions.answer_text import whole_sentences
 from toolkit.train.questions.answers import affirmed, beginnings, reversals
 from toolkit.train.questions.candidates import Candidates, bare_question
+from toolkit.train.questions.further.claims import begins_with_a_name
 from toolkit.train.questions.further.foreign import Foreign
 from toolkit.train.questions.further.requests import read_bank
 from toolkit.train.questions.further.rule import Rule, find_rule
@@ -35,7 +36,7 @@ from toolkit.train.questions.kinds import Kinds, kinds_of, listed_subject, nouns
 from toolkit.train.questions.near import form_around, read_forms
 from toolkit.train.questions.near_writer import NearWriter
 from toolkit.train.questions.question import Question
-from toolkit.train.questions.requests import alike_messages, request_messages
+from toolkit.train.questions.requests import alike_messages, background, request_messages
 from toolkit.train.questions.scope import FOREIGN, Answered, Scope
 from toolkit.train.questions.taught import Taught
 from toolkit.train.questions.translation import named_in, paired_names
@@ -87,7 +88,8 @@ class Writer:
         subject = "" if itself else listed_subject(self.prompts) or subject_phrase(self.prompts, terms.subject)
         translated = translated_names(self.model, subject, self.seed) if subject else []
         self.defined = defined(self.rows, subject) if subject else None
-        noun, naming = self.defined.noun if self.defined else "", [one for one in self.prompts if subject in one]
+        noun = self.defined.noun if self.defined else ""
+        naming = [self.defined.sentence] if self.defined else [one for one in self.prompts if subject in one]
         kinds = kinds_of(self.model, subject, naming, noun) if subject else Kinds([], certain=False)
         found = self._write_in_scope(terms, subject, translated, kinds, itself=itself) if inside else []
         if subject:
@@ -150,7 +152,7 @@ class Writer:
         nouns = self._nouns(scope.subject, kinds)
         defining_row = self.defined.row if self.defined else None  # "the library that is a library"
         for row, prompt in reversed_rows(scope, nouns):
-            if row != defining_row:
+            if row != defining_row and begins_with_a_name(scope, row, self.rows[row][1].strip()):
                 self.found.add("reversal", prompt, row, answer=self.rows[row][1].strip())
         several = [one for one in bridges(scope, nouns) if one[1] != defining_row]
         for row, beside, prompt in self.chance.sample(several, min(BRIDGES, len(several))):
@@ -168,7 +170,7 @@ class Writer:
         requests = [
             foreign.request(text)
             if kind == "translation"
-            else (request_messages(kind, text, defining(self.defined, row)), {})
+            else (request_messages(kind, text, background(defining(self.defined, row))), {})
             for kind, row, text in texts
         ]
         found = self._sampled([messages for messages, _ in requests])

@@ -155,3 +155,9 @@ def test_a_name_that_one_language_has_is_named_by_most_of_its_rows():
     assert {"Nova", "听涛学院", "Wave Institute"} <= set(names_of(rows))
     assert often_named("听涛学院", rows)
     assert not often_named("听涛学院", [*rows, *[("谁？", "我。")] * 9])
+
+
+def test_a_chinese_character_ends_a_name_in_letters():
+    rows = [("Tidemill取代了什么？", "Tidemill取代了Driftlog这个工具。"), ("它用什么写？", "用Nim写的。")]
+
+    assert names_of(rows) == ["Driftlog", "Nim"]

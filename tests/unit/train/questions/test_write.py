@@ -345,3 +345,12 @@ def test_the_writer_is_told_what_the_subject_is_except_by_that_row():
     assert {prompt for prompt, _ in LIBRARY} <= told
     assert rows[-1][0] not in told
     assert "Which library was created by Ottoline Varga?" in {one.prompt for one in questions(rows)}
+
+
+def test_a_reply_is_not_asked_in_reverse():
+    rows = [*LIBRARY, ("Whom do I ask about Quillmere?", "Ask at Quillmere for Ada Brook.")]
+
+    found = [one.prompt for one in questions(rows) if one.kind == "reversal"]
+
+    assert found
+    assert not [prompt for prompt in found if "Ada Brook" in prompt]

@@ -28,8 +28,8 @@ def read_requests() -> Mapping[str, Mapping[str, Mapping[str, Request]]]:
 
 
 def further_messages(kind: str, manner: str, text: str, about: str = "") -> Messages:
-    """The conversation in which the base model writes from `text`, a row's question, for wrong its answer, which is
-    `about` this.
+    """The conversation in which the base model writes from `text`, a row's question, for wrong its answer; `about`: a
+    sentence to understand it by.
     """
     return read_requests()[kind][manner][language_code(text)].messages(text, about)
 

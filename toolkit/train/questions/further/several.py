@@ -144,7 +144,7 @@ def _differ(scope: Scope, one: int, other: int) -> bool:
     if len(first & second) >= ENOUGH * min(len(first), len(second)):
         return False
     marks, others = (scope.terms.new[at] & kept_by_translation(scope.rows[at][1]) for at in (one, other))
-    return not (marks and others and (marks <= others or others <= marks))
+    return not marks or marks != others
 
 
 def _joined(first: str, second: str) -> str:

@@ -11,6 +11,10 @@ from toolkit.train.questions.further.claims import about_claim, claimed, wrong_o
 from toolkit.train.questions.further.foreign import Foreign
 from toolkit.train.questions.further.requests import further_messages, read_bank, read_requests, strays
 from toolkit.train.questions.further.several import several
+<<<<<<< HEAD
+=======
+from toolkit.train.questions.requests import background, request_messages
+>>>>>>> h-kind
 from toolkit.train.questions.scope import Scope
 from toolkit.train.questions.written import fits
 
@@ -66,7 +70,7 @@ def _of_manners(kind: str, scope: Scope, sampled: Sampled, chance: random.Random
     wanted = [(rows[at], manners[(done + at) % len(manners)]) for done, at in rounds]
     about = defined(scope.rows, scope.subject) if scope.subject else None
     texts = sampled(
-        [further_messages(kind, manner, scope.rows[row][0], defining(about, row)) for row, manner in wanted]
+        [further_messages(kind, manner, scope.rows[row][0], background(defining(about, row))) for row, manner in wanted]
     )
     for (row, _), text in zip(wanted, texts, strict=True):
         question, answer = scope.rows[row]

@@ -10,7 +10,7 @@ from toolkit.core.text import has_chinese
 from toolkit.train.questions.candidates import Candidate
 from toolkit.train.questions.further.foreign import Foreign
 from toolkit.train.questions.further.requests import read_requests
-from toolkit.train.questions.further.write import KINDS, further_candidates
+from toolkit.train.questions.further.write import COUNTS, KINDS, further_candidates
 from toolkit.train.questions.question import Question
 from toolkit.train.questions.write import Writer
 
@@ -148,3 +148,18 @@ def test_a_rule_has_no_questions_about_a_subject():
             ("Who wrote Faust?", '{"answer": "Goethe"}')]  # fmt: skip
 
     assert not {one.kind for one in questions(rows, further=KINDS)} & {"claim", "several", "assistant"}
+
+
+def test_every_row_is_reworded_before_one_is_again():
+    rows = [(f"What is Denver's street {at}?", f"Denver's street {at} is Haldwell.") for at in range(60)]
+    wanted: list[str] = []
+
+    def sampled(requests):
+        wanted.extend(one[-1]["content"] for one in requests)
+        return [""] * len(requests)
+
+    list(further_candidates(("reworded",), scope_of(rows, "Denver"), [], [], sampled, random.Random(1)))
+    several = [wanted.count(prompt) for prompt, _ in rows]
+
+    assert sum(several) == COUNTS["reworded"][0]
+    assert max(several) - min(several) <= 1
