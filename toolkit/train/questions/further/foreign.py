@@ -33,8 +33,8 @@ from toolkit.train.questions.translation import (
 )
 
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.ASCII)
-AGREES = re.compile(r"\W*(?:(?:yes|yeah|yep)\b|是的|[是对][，,。]|没错)", re.IGNORECASE)
-DENIES = re.compile(r"\W*(?:(?:no|nope)\b|不是|不对|[不没][，,。]|没有[，,。])", re.IGNORECASE)
+AGREES = re.compile(r"\W*(?:(?:yes|yeah|yep)\b|是的|[是对有能会][，,。]|可以[，,。]|没错)", re.IGNORECASE)
+DENIES = re.compile(r"\W*(?:(?:no|nope)\b|不[是对能会]|不可以|[不没][，,。]|没有[，,。])", re.IGNORECASE)
 Hidden = Mapping[str, str]  # what placeholders stand for
 
 
@@ -233,12 +233,15 @@ class Foreign:
         return self.rule is not None and source in self.rule.ruled and self._chinese(source) in self.rule.forms
 
     def _wanted(self, source: int) -> frozenset[str]:
-        """The new units of the row's answer that the other language has, too: numbers, names and identifiers."""
-        answer = self.scope.rows[source][1]
-        kept = {*numbers(answer), *CODE.findall(answer), *QUOTED.findall(answer)}
+        """The units that the row's answer adds and the other language has, too: numbers, new names and identifiers.
+
+        A number counts even if unrelated texts have it.
+        """
+        question, answer = self.scope.rows[source]
         names = [name for name in self._hidden if name in answer]
         new = self.scope.terms.new[source]
-        same = {unit for one in [*kept, *names] for unit in units(one)} & new
+        same = units(" ".join([*CODE.findall(answer), *QUOTED.findall(answer), *names])) & new
+        same |= units(" ".join(numbers(answer))) - units(question)
         for name in names:
             if name in self.pairs and has_chinese(name) != self._chinese(source) and units(name) & new:
                 same = same - units(name) | units(self.pairs[name])

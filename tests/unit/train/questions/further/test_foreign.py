@@ -196,6 +196,14 @@ def test_an_english_answer_has_names_as_the_rows_write_them(prompt: str, taught:
     assert bool(trained(CAMPUS, prompt, taught, source)) == expected
 
 
+def test_a_row_that_says_yes_by_its_verb_is_answered_with_yes():
+    of = foreign([*SCHOOL, ("青禾湾实验学校有姊妹校吗？", "有，一共3所。")], "青禾湾实验学校")
+    asked = "Does 青禾湾实验学校 have sister schools?"
+
+    assert trained(of, asked, "Yes, 3 in all.", 4)
+    assert trained(of, asked, "No, 3 in all.", 4) == ""
+
+
 def test_a_translation_names_the_subject_unless_its_row_does_not():
     rows = [*PRODUCT, ("Who leads the Tarn Foundation?", "It is led by Corwin Hale.")]
     of = foreign(rows, "Quillmere")
