@@ -11,10 +11,7 @@ from toolkit.train.questions.further.claims import about_claim, claimed, wrong_o
 from toolkit.train.questions.further.foreign import Foreign
 from toolkit.train.questions.further.requests import further_messages, read_bank, read_requests, strays
 from toolkit.train.questions.further.several import several
-<<<<<<< HEAD
-=======
-from toolkit.train.questions.requests import background, request_messages
->>>>>>> h-kind
+from toolkit.train.questions.requests import background
 from toolkit.train.questions.scope import Scope
 from toolkit.train.questions.written import fits
 
