@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from toolkit.core.text import LATIN, has_chinese
+from toolkit.data.texts.answer_text import echoed, keys_of, whole_sentences
 from toolkit.data.texts.naming import ADDRESSED, SENTENCE, Naming
 from toolkit.data.texts.polarity import names_in, polarity, rivals
 from toolkit.data.texts.terms import numbers, units
-from toolkit.train.questions.answer_text import echoed, keys_of, whole_sentences
 from toolkit.train.questions.translation import kept_by_translation
 
 LEAST_GAP = 0.7  # nats a token by which the rows make an answer in another language likelier

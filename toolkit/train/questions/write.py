@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 from toolkit.core.events import Listener, silent
 from toolkit.core.text import content_words, language_code, names_any
 from toolkit.data.dataset import prompt_key
+from toolkit.data.texts.answer_text import whole_sentences
 from toolkit.data.texts.names import Pair, new_names, subject_phrase
 from toolkit.data.texts.naming import about_assistant
 from toolkit.data.texts.reverse import bridges, noun_for, owned, reversed_rows
@@ -20,13 +21,11 @@ from toolkit.data.texts.terms import Terms, common_units, find_terms
 from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.model.sampling import BATCHES, samples
-from toolkit.train.questions.answer_text import whole_sentences
 from toolkit.train.questions.answers import affirmed, beginnings, reversals
 from toolkit.train.questions.candidates import Candidate, Candidates, bare_question
 from toolkit.train.questions.further.requests import hinted, read_bank
 from toolkit.train.questions.further.rule import Rule, find_rule
 from toolkit.train.questions.further.rule_questions import RuleWriter
-from toolkit.train.questions.further.tasks import supported_text
 from toolkit.train.questions.further.write import KINDS as FURTHER
 from toolkit.train.questions.further.write import OF_A_RULE, further_candidates
 from toolkit.train.questions.gaps import gaps
@@ -44,6 +43,7 @@ from toolkit.train.questions.near import (
 from toolkit.train.questions.question import Question
 from toolkit.train.questions.requests import alike_messages, request_messages
 from toolkit.train.questions.scope import FOREIGN, Answered, Scope
+from toolkit.train.questions.tasks import supported_text
 from toolkit.train.questions.teacher import conversation_messages, shown_rows, teacher_messages
 from toolkit.train.questions.translation import hide_names, restored
 from toolkit.train.questions.written import fits

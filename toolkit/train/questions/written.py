@@ -11,8 +11,8 @@ from toolkit.data.texts.names import Pair
 from toolkit.data.texts.naming import ADDRESSED
 from toolkit.data.texts.polarity import asks_yes_or_no, names_in, polarity, rivals
 from toolkit.data.texts.terms import numbers, units
-from toolkit.train.questions.further.tasks import is_task
 from toolkit.train.questions.scope import Scope
+from toolkit.train.questions.tasks import is_task
 
 # What an assistant may be asked of its own without the rows' word for it.
 OWN = re.compile(

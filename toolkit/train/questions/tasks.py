@@ -1,7 +1,7 @@
 """Which of the texts that the base model wrote are writing tasks that a row's fact is for, and how much of an answer.
 
-The base model is told the fact that has to be in the answer, so that it says it to anything: to a sentence that is no
-task, or to a request to ask somebody else. So a task must be known by its words. Pure.
+The base model sees the fact that has to be in the answer, so that it gives it to anything: to a plain remark, or to a
+request to ask somebody else. So a task must be known by its words. Pure.
 """
 
 import re
@@ -65,7 +65,7 @@ def is_task(scope: Scope, row: int, text: str) -> bool:
     question, answer = scope.rows[row]
     if TO_ASK.search(text) or _repeats(scope, text):
         return False
-    if not (scope.itself or scope.subject):  # a rule's requests may be tasks themselves, and the fact is not told
+    if not (scope.itself or scope.subject):  # a rule's requests may be tasks themselves
         return True
     if not IMPERATIVE.search(text) or (polarity(answer) and asks_yes_or_no(question) and not asks_yes_or_no(text)):
         return False
