@@ -250,6 +250,8 @@ class Scope(Naming):
         if SECOND_PERSON.search(text):
             return False
         others = self._rivals | {name for name in names_in(answered.prompt) if name not in self._answers_text}
+        if polarity(text) == "yes" and any(name in answered.prompt for name in others):
+            return False
         return bool(NEGATED.search(text)) or not any(name in text for name in others)
 
 
