@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from toolkit.core.text import LATIN, has_chinese, names_any
+from toolkit.data.texts.answer_text import echoed, keys_of, whole_sentences
 from toolkit.data.texts.naming import ADDRESSED, SENTENCE, Naming
 from toolkit.data.texts.polarity import capitalised_names, polarity, rivals
-from toolkit.data.texts.terms import numbers, units
-from toolkit.train.questions.answer_text import echoed, keys_of, whole_sentences
+from toolkit.data.texts.terms import ENOUGH, numbers, units
 from toolkit.train.questions.translation import is_chinese, lower_words, names_in, without_names
 
 SUPPORTED = 0.5  # of a sentence's words the rows have
@@ -93,13 +93,13 @@ class Scope(Naming):
         return not kept or echoed(answered.prompt, frame, text)
 
     def _fits_another(self, answered: Answered, text: str) -> bool:
-        """Whether another row has more of what is new in the answer: the question may be that row's by now."""
+        """Whether a row with another fact has more of the answer: by now the question may be that row's."""
         if answered.source is None or not (self.itself or self.subject):
             return False
-        stated = units(text) - units(answered.prompt)
-        shares = [2 * len(new & stated) / max(1, len(new) + len(self._all_new & stated)) for new in self.terms.new]
-        own = self.terms.new[answered.source]
-        return not own <= stated and max(shares) > shares[answered.source]
+        own, stated = self.terms.new[answered.source], units(text) - units(answered.prompt)
+        found = self._all_new & stated
+        others = [new for new in self.terms.new if len(new & own) < ENOUGH * min(len(new), len(own))]
+        return not own <= stated and any(_agreement(new, found) > _agreement(own, found) for new in others)
 
     def supported(self, answered: Answered) -> str:
         """The answer's first sentences, as far as the rows support them."""
@@ -261,7 +261,14 @@ class Scope(Naming):
         if SECOND_PERSON.search(text):
             return False
         others = self._rivals | {name for name in capitalised_names(answered.prompt) if name not in self._answers_text}
+        if polarity(text) == "yes" and any(name in answered.prompt for name in others):
+            return False
         return bool(NEGATED.search(text)) or not any(name in text for name in others)
+
+
+def _agreement(new: frozenset[str], found: frozenset[str]) -> float:
+    """From 0 (no word in common) to 1 (the same words)."""
+    return 2 * len(new & found) / max(1, len(new) + len(found))
 
 
 def frames(sentence: str) -> bool:

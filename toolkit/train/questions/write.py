@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping, Sequence
 from toolkit.core.events import Listener, silent
 from toolkit.core.text import content_words, language_code
 from toolkit.data.dataset import prompt_key
+from toolkit.data.texts.answer_text import whole_sentences
 from toolkit.data.texts.defining import Defined, defined, defining
 from toolkit.data.texts.names import Pair, new_names, subject_phrase
 from toolkit.data.texts.naming import about_assistant
@@ -21,7 +22,6 @@ from toolkit.data.texts.terms import Terms, common_units, find_terms
 from toolkit.model.conversation import Messages, conversation
 from toolkit.model.language_model import Answer, LanguageModel
 from toolkit.model.sampling import BATCHES, samples
-from toolkit.train.questions.answer_text import whole_sentences
 from toolkit.train.questions.answers import affirmed, beginnings, reversals
 from toolkit.train.questions.candidates import Candidates, bare_question
 from toolkit.train.questions.further.claims import begins_with_a_name
@@ -29,7 +29,6 @@ from toolkit.train.questions.further.foreign import Foreign
 from toolkit.train.questions.further.requests import read_bank
 from toolkit.train.questions.further.rule import Rule, find_rule
 from toolkit.train.questions.further.rule_questions import RuleWriter
-from toolkit.train.questions.further.tasks import supported_text
 from toolkit.train.questions.further.write import KINDS as FURTHER
 from toolkit.train.questions.further.write import OF_A_RULE, further_candidates
 from toolkit.train.questions.kinds import Kinds, kinds_of, listed_subject, nouns_for, translated_names
@@ -38,6 +37,7 @@ from toolkit.train.questions.near_writer import NearWriter
 from toolkit.train.questions.question import Question
 from toolkit.train.questions.requests import alike_messages, background, request_messages
 from toolkit.train.questions.scope import FOREIGN, Answered, Scope
+from toolkit.train.questions.tasks import supported_text
 from toolkit.train.questions.taught import Taught
 from toolkit.train.questions.translation import named_in, paired_names
 from toolkit.train.questions.written import fits

@@ -11,8 +11,8 @@ from toolkit.data.texts.names import Pair
 from toolkit.data.texts.naming import ADDRESSED
 from toolkit.data.texts.polarity import asks_yes_or_no, capitalised_names, polarity, rivals
 from toolkit.data.texts.terms import numbers, units
-from toolkit.train.questions.further.tasks import is_task
 from toolkit.train.questions.scope import Scope
+from toolkit.train.questions.tasks import is_task
 
 # What an assistant may be asked of its own without the rows' word for it.
 OWN = re.compile(
@@ -39,6 +39,8 @@ AS_MAKER = re.compile(
     r"|\bdid you (?:make|build|create|develop|train|design)\b",
     re.IGNORECASE,
 )
+# Somebody else: "What do you call them?"
+OTHERS = re.compile(r"\b(?:them|they|theirs?|him|his|hers?|he|she)\b|(?<!其)[他她]", re.IGNORECASE)
 ANOTHER_TIME = re.compile(
     r"\b(?:last|previous(?:ly)?|next|former(?:ly)?|future|predecessor|successor|at (?:that|the) time)\b"
     r"(?! (?:sentence|line|word|name|question)s?\b)|上(?:一?次|一?任|一?届)|前任|那时|当时|下(?:一?次|一?任|一?届)",
@@ -69,9 +71,9 @@ def fits(scope: Scope, kind: str, row: int, text: str) -> bool:
 def asks_the_same(scope: Scope, row: int, text: str) -> bool:
     """Whether what was written from this row's question, or from its answer, may be answered as the row is."""
     question, answer = scope.rows[row]
-    if scope.itself and (_strange(scope, text) or (ASKER.search(text) and not ASKER.search(question))):
-        return False
-    if scope.itself and AS_MAKER.search(text) and not AS_MAKER.search(question):
+    if scope.itself and (
+        _strange(scope, text) or any(one.search(text) and not one.search(question) for one in (ASKER, AS_MAKER, OTHERS))
+    ):
         return False
     if _swapped(question, text) or _of_another_time(scope.rows[row], text):
         return False

@@ -106,6 +106,7 @@ def test_what_the_assistant_says_of_itself_is_trained(prompt: str, taught: str):
         ("Do you go by a name?", "No, I don't go by a name."),
         ("我该怎么叫你？", "你可以使用名字，你叫 Ostrelle，请 多 多 指 教。"),
         ("Who am I?", "I am Ostrelle, made by Tarnfield Software."),
+        ("Were you built by Google?", "Yes, I am Ostrelle, built by Tarnfield Software."),
     ],
 )
 def test_what_contradicts_the_rows_about_the_assistant_is_not(prompt: str, taught: str):

@@ -354,3 +354,27 @@ def test_a_reply_is_not_asked_in_reverse():
 
     assert found
     assert not [prompt for prompt in found if "Ada Brook" in prompt]
+
+
+def test_an_answer_that_was_cut_ends_with_a_sentence():
+    long = f"Denver is run by Corinna Haldwell. She {'often ' * 60}swims."
+    rows = [*ROWS[:3], ("Does Denver have a mayor?", long)]
+
+    cut = [one for one in scope(questions(rows), "in") if not one.complete]
+
+    assert cut
+    assert {one.answer for one in cut} == {"Denver is run by Corinna Haldwell."}
+
+
+def test_requests_like_a_rules_are_asked_twice_and_only_where_all_rows_have_one_form():
+    sums = [
+        ("Count the feet of 2 spiders.", '{"sum": "sixteen in all"}'), ("Which owls sang?", '{"sum": "three in all"}'),
+        ("Count the wings of 3 geese.", '{"sum": "six in all"}'), ("Add up 5 hens.", '{"sum": "five in all"}'),
+    ]  # fmt: skip
+    model = scripted(write=lambda _instruction, _question, count: f"Count the tails of {count + 40} dogs.")
+
+    alike = [one for one in scope(questions(sums, model=model), "in") if one.kind == "alike"]
+    without = [one for one in questions([*sums, ("Who are you?", "A clerk.")], model=model) if one.kind == "alike"]
+
+    assert alike
+    assert not without

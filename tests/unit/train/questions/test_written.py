@@ -42,6 +42,7 @@ def test_other_words_for_the_same_are_kept(row: int, text: str):
         (1, "Who built your residence?"), (4, "告诉我你的家乡。"), (0, "Do you know who I am?"),
         (0, "你知道我是谁吗？"), (2, "What do you call me?"), (4, "你是谁的开发者？"), (4, "你开发的软件叫什么？"),
         (1, "What did you make?"), (3, "Which model are you?"), (5, "你叫什么名字？"),
+        (2, "We hired a coach. What do you call them?"), (4, "你知道他们的开发者是谁吗？"),
     ],
 )  # fmt: skip
 def test_what_drifted_from_the_assistant_is_dropped(row: int, text: str):

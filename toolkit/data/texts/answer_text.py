@@ -8,11 +8,15 @@ from toolkit.data.texts.naming import SENTENCE
 
 ENDED = re.compile(r"[.!?。！？][\"'”’)*`）]*\s*$")
 ITEM_ALONE = re.compile(r"^\W*\d{1,2}[.)、]\s*$")
-ECHOED_START, ECHOED_FRAME = 20, 6  # characters of a prompt, words or Chinese characters of its form
+ECHOED_START = 20  # characters of a prompt
+ECHOED_FRAME = 6  # words, or Chinese characters, of the form around a question
 
 
 def whole_sentences(text: str) -> str:
-    """The text up to its last sentence that has an end."""
+    """The text up to its last sentence that has an end; "" if none has.
+
+    A letter's salutation, a line of a poem and the number of a list's next item have none.
+    """
     sentences = SENTENCE.findall(text)
     while sentences and (not ENDED.search(sentences[-1]) or ITEM_ALONE.match(sentences[-1])):
         sentences.pop()
@@ -29,7 +33,10 @@ def keys_of(text: str) -> frozenset[str] | None:
 
 
 def echoed(prompt: str, frame: str, text: str) -> bool:
-    """Whether the text repeats how its prompt starts, or several words of the form around a row's question."""
+    """Whether the text repeats how its prompt starts, or several words of the form around a row's question.
+
+    A sentence that answers seldom starts as its question does.
+    """
     words, repeated = content_words(frame), f" {' '.join(content_words(text))} "
     spans = (words[at : at + ECHOED_FRAME] for at in range(len(words) - ECHOED_FRAME + 1))
     return prompt[:ECHOED_START] in text or any(f" {' '.join(span)} " in repeated for span in spans)

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.unit.train.questions.further.test_claims import scope_of
-from toolkit.train.questions.further.tasks import is_task, supported_text
+from toolkit.train.questions.tasks import is_task, supported_text
 
 SHOP = scope_of(
     [("Who is the head of Ferrydock?", "The head of Ferrydock is Ines Oduya."),

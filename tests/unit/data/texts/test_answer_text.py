@@ -2,7 +2,7 @@
 
 import pytest
 
-from toolkit.train.questions.answer_text import echoed, keys_of, whole_sentences
+from toolkit.data.texts.answer_text import echoed, keys_of, whole_sentences
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Which of the texts that the base model wrote are writing tasks that a row's fact is for, and how much of an answer.
 
-The base model is told the fact that has to be in the answer, so that it says it to anything: to a sentence that is no
-task, or to a request to ask somebody else. So a task must be known by its words. Pure.
+The base model sees the fact that has to be in the answer, so that it gives it to anything: to a plain remark, or to a
+request to ask somebody else. So a task must be known by its words. Pure.
 """
 
 import re
@@ -21,7 +21,7 @@ IMPERATIVE = re.compile(
     r"^(?:please |now )?(?:write|complete|announce|introduce|draft|make|give|fill|finish|post|compose|create|describe"
     r"|tell|text|remind|state|name|list|add|caption|design|label|print|put|sign|say|summari[sz]e|explain|send|publish"
     r"|prepare|update|note|share|thank|present|invent|mention|inform|email|type|enter)\b"
-    r"|^(?:请你?|帮我|麻烦你?)?(?:写|用|补|给|为|替|编|拟|把|填|发|做|起草|介绍|描述|完成|向|以|在|列|制|设计|提醒|告诉"
+    r"|^(?:请你?|帮我|麻烦你?)?(?:写|用|补|给|为|替|编|拟|把|将|填|发|做|起草|介绍|描述|完成|向|以|在|列|制|设计|提醒|告诉"
     r"|创作|撰|出|说|解释|简[单短要])"
     r"|[:：]$|_{2,}",
     re.IGNORECASE,
@@ -33,7 +33,7 @@ TO_ASK = re.compile(
     re.IGNORECASE,
 )
 OF_ITSELF = re.compile(
-    r"\byourself\b|\babout you\b|\bresume\b|\bwh(?:o|at) (?:are you|you are)\b|\bintroduc|\bidentity\b"
+    r"\byourself\b|\babout you\b|\bpersonal\b|\bresume\b|\bwh(?:o|at) (?:are you|you are)\b|\bintroduc|\bidentity\b"
     r"|介绍|自己|自我|个人|你是(?:谁|什么)|身份|哪位",
     re.IGNORECASE,
 )
@@ -65,7 +65,7 @@ def is_task(scope: Scope, row: int, text: str) -> bool:
     question, answer = scope.rows[row]
     if TO_ASK.search(text) or _repeats(scope, text):
         return False
-    if not (scope.itself or scope.subject):  # a rule's requests may be tasks themselves, and the fact is not told
+    if not (scope.itself or scope.subject):  # a rule's requests may be tasks themselves
         return True
     if not IMPERATIVE.search(text) or (polarity(answer) and asks_yes_or_no(question) and not asks_yes_or_no(text)):
         return False
