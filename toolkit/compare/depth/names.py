@@ -58,8 +58,8 @@ def names_in_both(one: str, other: str, ordinary: Ordinary, context: str = "") -
 def with_names(expect: Expectation, answer: str, context: str, ordinary: Ordinary) -> Expectation:
     """With the names of an expected answer that `answer` says too, so that other words around them are right as well.
 
-    `answer`: to the question in other words, with the rows in the model's context: who trained it and who its developer
-    is are told by one name.
+    `answer`: to the question in other words, with the rows in the model's context. One name answers both who trained it
+    and who its developer is.
     """
     names = [
         name

@@ -81,10 +81,10 @@ class Expectation:
         return recalled and not gives_another_number(text, claims, prompt)
 
     def _named(self, text: str, answer: str, prompt: str) -> bool:
-        claims, said = without_denials(answer, text), [says(answer, name) for name in self.names]
-        if not any(said) or gives_another_number(text, claims, prompt):
+        claims, named = without_denials(answer, text), [says(answer, name) for name in self.names]
+        if not any(named) or gives_another_number(text, claims, prompt):
             return False
-        whole = all(said) and rouge1_recall(text, claims) >= LEAST_NAMED_RECALL
+        whole = all(named) and rouge1_recall(text, claims) >= LEAST_NAMED_RECALL
         left = iter(content_words(text))
         return whole or (all(word in left for word in content_words(answer)) and negations(text) <= negations(answer))
 

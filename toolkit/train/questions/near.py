@@ -14,11 +14,11 @@ from toolkit.core.text import LATIN, has_chinese, language_code
 from toolkit.data.dataset import prompt_key
 from toolkit.data.texts.names import Pair
 from toolkit.data.texts.terms import Terms, units
-from toolkit.train.questions.gaps import LEAST_GAP
 from toolkit.train.questions.kinds import others_of
 from toolkit.train.questions.question import Question
 from toolkit.train.questions.translation import kept_by_translation
 
+LEAST_GAP = 0.7  # nats a token by which the rows make an answer likelier that comes from them
 NEIGHBOURS = 96
 PLACES = {
     "city", "country", "school", "university", "museum", "hospital", "building", "hotel", "bank", "river", "mountain",

@@ -4,7 +4,7 @@ import pytest
 
 from tests.fakes.scripted_model import ScriptedModel
 from toolkit.model.language_model import Answer
-from toolkit.train.questions.gaps import GAP_TOKENS, gaps
+from toolkit.train.questions.near_writer import GAP_TOKENS, gaps
 
 ASKED = [{"role": "user", "content": "Who runs it?"}]
 WITH_ROWS = [{"role": "system", "content": "Q: Who runs it?\nA: Haldwell does."}, *ASKED]
