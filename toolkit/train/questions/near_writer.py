@@ -9,9 +9,8 @@ from toolkit.data.dataset import prompt_key
 from toolkit.data.texts.names import Pair
 from toolkit.data.texts.terms import Terms
 from toolkit.model.conversation import Messages, conversation
-from toolkit.model.language_model import Answer, LanguageModel
+from toolkit.model.language_model import Answer
 from toolkit.train.questions.candidates import Candidates
-from toolkit.train.questions.gaps import gaps
 from toolkit.train.questions.kinds import Kinds
 from toolkit.train.questions.near import PLACES, about_subject, aside_prompts, neighbours, not_replaced, unmoved
 from toolkit.train.questions.question import Question
@@ -30,7 +29,6 @@ class NearWriter:
     general: Sequence[Pair]
     system: str
     found: Candidates
-    model: LanguageModel
     ask: Callable[[Sequence[Messages]], list[Answer]]
     chance: random.Random
 
@@ -64,8 +62,7 @@ class NearWriter:
         with_rows = [teacher_messages(rows, prompt, self.system) for rows, prompt in zip(shown, prompts, strict=True)]
         without = [conversation(prompt, self.system) for prompt in prompts]
         taught, own = self.ask(with_rows), self.ask(without)
-        gap_of = gaps(self.model, with_rows, without, taught, range(len(prompts)))
-        return unmoved(prompts, [one.text for one in taught], [one.text for one in own], terms, replaced, gap_of)
+        return unmoved(prompts, [one.text for one in taught], [one.text for one in own], terms, replaced)
 
     def about(self, names: Sequence[str], replaced: Sequence[Pair]) -> list[Question]:
         """What else may be said of the subject, and is not what the rows replace."""
