@@ -181,7 +181,7 @@ ABOUT = {"en": "What the user writes last is about this: {}", "zh": "用户最�
 
 
 def background(sentence: str) -> str:
-    """What is told about the subject by a row's `sentence`, beside which a made-up name is understood; "" of ""."""
+    """A row's `sentence` about the subject, as an instruction gives it, so that a made-up name is understood; "" of ""."""
     return ABOUT[language_code(sentence)].format(sentence) if sentence else ""
 
 
