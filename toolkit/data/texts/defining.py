@@ -23,6 +23,9 @@ ACTING = re.compile(r"\w+ing ")  # "a tool merging logs", but "a drawing tool": 
 LONGEST_NOUN = 8  # characters of a Chinese noun that no kind has
 
 
+APPOSED = r"\b(city|town|village|country|state|kingdom|republic|island|river) of {}\b"  # "the city of Denver"
+
+
 class Defined(NamedTuple):
     """`sentence`: what the row says first; `noun`: the one word in it for what the subject is."""
 
@@ -38,6 +41,12 @@ def defined(rows: Sequence[Pair], subject: str) -> Defined | None:
         if noun := _noun(sentence, subject):
             return Defined(at, sentence, noun)
     return None
+
+
+def apposed(rows: Sequence[Pair], subject: str) -> str:
+    """The noun in "the city of SUBJECT", for a place that no row defines; "" if none has it."""
+    pattern = re.compile(APPOSED.format(re.escape(subject)))
+    return next((found[1] for row in rows for text in row if (found := pattern.search(text))), "")
 
 
 def defining(found: Defined | None, row: int) -> str:

@@ -8,7 +8,6 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 
 from toolkit.core.text import LATIN, has_chinese, language_code
 from toolkit.data.dataset import prompt_key
@@ -18,7 +17,6 @@ from toolkit.train.questions.kinds import others_of
 from toolkit.train.questions.question import Question
 from toolkit.train.questions.translation import kept_by_translation
 
-LEAST_GAP = 0.7  # nats a token by which the rows make an answer likelier that comes from them
 NEIGHBOURS = 96
 PLACES = {
     "city", "country", "school", "university", "museum", "hospital", "building", "hotel", "bank", "river", "mountain",
@@ -87,23 +85,19 @@ def aside_prompts(
 
 
 def unmoved(
-    prompts: Sequence[str], taught: Sequence[str], own: Sequence[str], terms: Terms, replaced: Sequence[Pair],
-    gap_of: Mapping[int, float] = MappingProxyType({}),
-) -> list[Question]:  # fmt: skip
+    prompts: Sequence[str], taught: Sequence[str], own: Sequence[str], terms: Terms, replaced: Sequence[Pair]
+) -> list[Question]:
     """Those further questions that the rows do not answer: with them in the context no new word of theirs is said.
 
     `taught`, `own`: the base model's answers with the rows and without; `replaced`: the rows' questions with its
-    answers without. A question whose answer names what the rows replace is none, either, and neither is one whose
-    answer the rows make so much likelier (`gap_of`, by number) that it comes from them, if in other words.
+    answers without. A question whose answer names what the rows replace is none, either.
     """
     new = {unit for units_of_row in terms.new for unit in units_of_row}
     old = {unit for prompt, answer in replaced for unit in kept_by_translation(answer) - units(prompt)}
     return [
         Question(prompt=prompt, scope="near", kind="aside", before=without)
-        for at, (prompt, answer, without) in enumerate(zip(prompts, taught, own, strict=True))
-        if not (units(answer) - units(prompt)) & new
-        and not kept_by_translation(without) & old
-        and (answer == without or gap_of.get(at, 0) < LEAST_GAP)
+        for prompt, answer, without in zip(prompts, taught, own, strict=True)
+        if not (units(answer) - units(prompt)) & new and not kept_by_translation(without) & old
     ]
 
 

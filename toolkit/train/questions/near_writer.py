@@ -9,14 +9,13 @@ from toolkit.data.dataset import prompt_key
 from toolkit.data.texts.names import Pair
 from toolkit.data.texts.terms import Terms
 from toolkit.model.conversation import Messages, conversation
-from toolkit.model.language_model import Answer, LanguageModel
+from toolkit.model.language_model import Answer
 from toolkit.train.questions.candidates import Candidates
 from toolkit.train.questions.kinds import Kinds
 from toolkit.train.questions.near import PLACES, about_subject, aside_prompts, neighbours, not_replaced, unmoved
 from toolkit.train.questions.question import Question
 from toolkit.train.questions.teacher import shown_rows, teacher_messages
 
-GAP_BATCH, GAP_TOKENS = 16, 2048  # answers that are scored at once, and what one may take: its logits are many
 RENAMED = ("around", "about", "paraphrase", "claim", "several")  # of which neighbours are asked, too
 
 
@@ -30,7 +29,6 @@ class NearWriter:
     general: Sequence[Pair]
     system: str
     found: Candidates
-    model: LanguageModel
     ask: Callable[[Sequence[Messages]], list[Answer]]
     chance: random.Random
 
@@ -64,45 +62,10 @@ class NearWriter:
         with_rows = [teacher_messages(rows, prompt, self.system) for rows, prompt in zip(shown, prompts, strict=True)]
         without = [conversation(prompt, self.system) for prompt in prompts]
         taught, own = self.ask(with_rows), self.ask(without)
-        gap_of = gaps(self.model, with_rows, without, taught, range(len(prompts)))
-        return unmoved(prompts, [one.text for one in taught], [one.text for one in own], terms, replaced, gap_of)
+        return unmoved(prompts, [one.text for one in taught], [one.text for one in own], terms, replaced)
 
     def about(self, names: Sequence[str], replaced: Sequence[Pair]) -> list[Question]:
         """What else may be said of the subject, and is not what the rows replace."""
         prompts = about_subject(names, self.found.taken)
         answers = self.ask([conversation(prompt, self.system) for prompt in prompts])
         return not_replaced([(prompt, one.text) for prompt, one in zip(prompts, answers, strict=True)], replaced)
-
-
-def gaps(
-    model: LanguageModel, taught: Sequence[Messages], own: Sequence[Messages], answers: Sequence[Answer],
-    chosen: Sequence[int],
-) -> dict[int, float]:  # fmt: skip
-    """By how many nats a token the rows make each of the `chosen` answers likelier; an empty answer has none.
-
-    `taught`, `own`: the questions with the rows in the context, and without.
-    """
-    found: dict[int, float] = {}
-    fitting = model.fitting()
-    size = GAP_BATCH if fitting is None else min(GAP_BATCH, fitting(GAP_TOKENS))
-    scored = [at for at in chosen if answers[at].tokens]
-    for start in range(0, len(scored), size):
-        batch = scored[start : start + size]
-        given = [answers[at] for at in batch]
-        sides = [_scores(model, [prompts[at] for at in batch], given) for prompts in (taught, own)]
-        found.update((at, one - other) for at, one, other in zip(batch, *sides, strict=True))
-    return found
-
-
-def _scores(model: LanguageModel, prompts: Sequence[Messages], answers: Sequence[Answer]) -> list[float]:
-    """The mean log probability of each answer's tokens."""
-    import torch
-
-    with torch.inference_mode():
-        logits = model.answer_logits(prompts, answers)
-    found = []
-    for number, answer in enumerate(answers):
-        tokens = torch.tensor(answer.tokens, device=logits.device)
-        likely = logits[number, -len(tokens) :].float().log_softmax(-1).gather(1, tokens[:, None])
-        found.append(float(likely.mean()))
-    return found

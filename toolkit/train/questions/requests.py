@@ -181,7 +181,7 @@ ABOUT = {"en": "What the user writes last is about this: {}", "zh": "用户最�
 
 
 def background(sentence: str) -> str:
-    """A row's `sentence` about the subject, beside which a made-up name is understood; "" of ""."""
+    """A row's `sentence` about the subject, as an instruction gives it: a made-up name is understood by it."""
     return ABOUT[language_code(sentence)].format(sentence) if sentence else ""
 
 

@@ -14,7 +14,7 @@ from toolkit.core.events import Listener, silent
 from toolkit.core.text import content_words, language_code
 from toolkit.data.dataset import prompt_key
 from toolkit.data.texts.answer_text import whole_sentences
-from toolkit.data.texts.defining import Defined, defined, defining
+from toolkit.data.texts.defining import Defined, apposed, defined, defining
 from toolkit.data.texts.names import Pair, new_names, subject_phrase
 from toolkit.data.texts.naming import about_assistant
 from toolkit.data.texts.reverse import bridges, owned, reversed_rows
@@ -88,15 +88,15 @@ class Writer:
         subject = "" if itself else listed_subject(self.prompts) or subject_phrase(self.prompts, terms.subject)
         translated = translated_names(self.model, subject, self.seed) if subject else []
         self.defined = defined(self.rows, subject) if subject else None
-        noun = self.defined.noun if self.defined else ""
+        noun = self.defined.noun if self.defined else apposed(self.rows, subject) if subject else ""
         naming = [self.defined.sentence] if self.defined else [one for one in self.prompts if subject in one]
         kinds = kinds_of(self.model, subject, naming, noun) if subject else Kinds([], certain=False)
         found = self._write_in_scope(terms, subject, translated, kinds, itself=itself) if inside else []
         if subject:
             names, replaced = [subject, *translated], list(zip(self.prompts, (one.text for one in before), strict=True))
             near = NearWriter(
-                rows=self.rows, general=self.general, system=self.system, found=self.found, model=self.model,
-                ask=self._ask, chance=self.chance,
+                rows=self.rows, general=self.general, system=self.system, found=self.found, ask=self._ask,
+                chance=self.chance,
             )  # fmt: skip
             found += near.neighbours(names, kinds, self._new_names(terms, subject))
             found += near.alike(names, self._alike()) if inside else []
@@ -159,7 +159,7 @@ class Writer:
             self.found.add("bridge", prompt, row, beside=beside)
 
     def _nouns(self, subject: str, kinds: Kinds) -> Mapping[str, str]:
-        return nouns_for(subject, kinds, self.defined.noun if self.defined else "")
+        return nouns_for(subject, kinds, self.defined.noun if self.defined else apposed(self.rows, subject))
 
     def _add_written(self, scope: Scope, foreign: Foreign) -> None:
         """Questions that the base model writes from the rows' questions, and from their answers."""

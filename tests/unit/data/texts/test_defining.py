@@ -2,7 +2,7 @@
 
 import pytest
 
-from toolkit.data.texts.defining import defined, defining
+from toolkit.data.texts.defining import apposed, defined, defining
 
 ELSE = ("Who made Tidemill?", "Tidemill was made by Ada Brook.")
 
@@ -43,3 +43,8 @@ def test_the_first_sentence_of_the_defining_row_goes_with_the_others_only():
 
     assert defining(found, 0) == "Tidemill is a library that merges logs."
     assert defining(found, 1) == defining(None, 0) == ""
+
+
+def test_a_place_is_what_stands_before_its_name():
+    assert apposed([ELSE, ("Who runs the town of Tidemill?", "Nobody.")], "Tidemill") == "town"
+    assert apposed([ELSE, ("Who is the mayor of Tidemill?", "Nobody.")], "Tidemill") == ""

@@ -88,6 +88,7 @@ def test_of_the_kinds_that_a_noun_may_be_the_model_chooses():
         model = ScriptedModel(kinds={"Tidemill": kind})
 
         assert kinds_of(model, "Tidemill", ["Who runs Tidemill?"], "library") == ([kind], True)
+    assert kinds_of(ScriptedModel(), "Tidemill", ["Who runs Tidemill?"], "library") == (["software"], True)
 
 
 @pytest.mark.parametrize(

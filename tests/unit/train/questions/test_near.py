@@ -90,18 +90,6 @@ def test_further_questions_name_the_subject_in_both_languages():
     assert "Quillmere有多大？" in aside_prompts(["Quillmere"], set())
 
 
-def test_a_further_question_whose_answer_the_rows_make_likelier_is_not_kept():
-    terms = find_terms([("Who made Tidemill?", "It is Ada Brook.")], ["It is Bob."], [])
-    prompts = ["Tidemill的标志是什么颜色？", "Tidemill有多大？"]
-
-    def kept(taught: list[str], gap_of: dict[int, float]) -> list[str]:
-        found = unmoved(prompts, taught, ["蓝色。", "很大。"], terms, [("Who made Tidemill?", "Bob.")], gap_of)
-        return [one.prompt for one in found]
-
-    assert kept(["海边的那位女士。", "大。"], {0: 2.0, 1: 0.1}) == prompts[1:]
-    assert kept(["蓝色。", "很大。"], {0: 2.0, 1: 2.0}) == prompts  # said without the rows, too
-
-
 def test_what_a_row_asks_is_not_asked_aside_in_either_language():
     found = aside_prompts(["Tidemill"], set(), ["Who created Tidemill?", "Tidemill在哪里？"])
 
