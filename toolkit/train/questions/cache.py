@@ -6,11 +6,13 @@ from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
+from toolkit.data import texts
 from toolkit.data.texts.names import Pair
 from toolkit.runs.cache import cache_file, read_lines, write_lines
 from toolkit.train.questions.question import Question
 
 METHOD_FILES = (".py", ".yaml")
+METHOD_FOLDERS = (Path(__file__).parent, Path(texts.__file__).parent)
 
 
 def questions_cache(
@@ -39,8 +41,9 @@ def write_cache(path: Path, questions: Sequence[Question]) -> None:
 @cache
 def method() -> str:
     """The digest of the code and the lists that questions are written with: another version writes others."""
-    digest, folder = hashlib.sha256(), Path(__file__).parent
-    for path in sorted(folder.rglob("*")):
-        if path.suffix in METHOD_FILES:
-            digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
+    digest = hashlib.sha256()
+    for folder in METHOD_FOLDERS:
+        for path in sorted(folder.rglob("*")):
+            if path.suffix in METHOD_FILES:
+                digest.update(path.relative_to(folder).as_posix().encode() + path.read_bytes())
     return digest.hexdigest()
