@@ -29,21 +29,15 @@ class Terms:
     new: tuple[frozenset[str], ...]
     subject: frozenset[str]
 
-    def follows(
-        self, answer: str, question: str, before: str, row: int | None = None, *,
-        neutral: Sequence[frozenset[str]] | None = None,
-    ) -> bool:  # fmt: skip
+    def follows(self, answer: str, question: str, before: str, row: int | None = None) -> bool:
         """Whether the answer says what a row says and neither the question nor the base model's answer does.
 
-        `row`: the row that must be followed; None: any. `neutral`: by row, the units that are the same in another
-        language; of a row that has new ones among them, only those count.
+        `row`: the row that must be followed; None: any.
         """
         stated = units(answer)
         known = units(question) | units(before)
         for at in range(len(self.new)) if row is None else (row,):
             wanted = self.new[at] - units(question)
-            if neutral is not None:
-                wanted = wanted & neutral[at] or wanted
             if wanted and _share(wanted, stated) >= ENOUGH and _share(wanted, known) < ENOUGH:
                 return True
         return False

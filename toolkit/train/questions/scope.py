@@ -104,7 +104,7 @@ class Scope(Naming):
     def supported(self, answered: Answered) -> str:
         """The answer's first sentences, as far as the rows support them."""
         row = None if answered.kind != "names" or answered.source is None else self.rows[answered.source]
-        stated = self._row_units if row is None else units(" ".join(row))
+        stated = self.row_units if row is None else units(" ".join(row))
         languages = self._languages if row is None else {has_chinese(row[1])}
         question, numbers_asked, kept = units(answered.prompt), numbers(answered.prompt), ""
         for sentence in SENTENCE.findall(answered.taught):
@@ -141,7 +141,8 @@ class Scope(Naming):
         return start, re.sub(r"^\w+", "", common_start([one[::-1] for one in answers], FORM_SHARE)[::-1])
 
     @cached_property
-    def _rivals(self) -> set[str]:
+    def rivals(self) -> set[str]:
+        """Chinese names that only questions with a no for an answer have."""
         return rivals(self.rows)
 
     @cached_property
@@ -158,7 +159,8 @@ class Scope(Naming):
         return self._keys is not None and keys_of(text) != self._keys
 
     @cached_property
-    def _row_units(self) -> set[str]:
+    def row_units(self) -> set[str]:
+        """Of all questions and answers."""
         return units(" ".join(text for row in self.rows for text in row))
 
     @cached_property
@@ -260,7 +262,7 @@ class Scope(Naming):
             return False
         if SECOND_PERSON.search(text):
             return False
-        others = self._rivals | {name for name in capitalised_names(answered.prompt) if name not in self._answers_text}
+        others = self.rivals | {name for name in capitalised_names(answered.prompt) if name not in self._answers_text}
         if polarity(text) == "yes" and any(name in answered.prompt for name in others):
             return False
         return bool(NEGATED.search(text)) or not any(name in text for name in others)

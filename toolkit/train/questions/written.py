@@ -9,7 +9,7 @@ import re
 
 from toolkit.data.texts.names import Pair
 from toolkit.data.texts.naming import ADDRESSED
-from toolkit.data.texts.polarity import asks_yes_or_no, capitalised_names, polarity, rivals
+from toolkit.data.texts.polarity import asks_yes_or_no, capitalised_names, polarity
 from toolkit.data.texts.terms import numbers, units
 from toolkit.train.questions.scope import Scope
 from toolkit.train.questions.tasks import is_task
@@ -91,7 +91,7 @@ def same_numbers(question: str, text: str) -> bool:
 
 def _strange(scope: Scope, text: str) -> bool:
     """Whether it asks for something of the assistant's that no row speaks of."""
-    known = units(" ".join(part for row in scope.rows for part in row)) - scope.common
+    known = scope.row_units - scope.common
     found = [latin or chinese for latin, chinese in YOURS.findall(text)]
     return any(not OWN.search(one) and not units(one) & known for one in found)
 
@@ -108,7 +108,7 @@ def _of_another_time(row: Pair, text: str) -> bool:
 
 def _keeps_names(scope: Scope, question: str, text: str) -> bool:
     """Whether it asks about the same name: a no to one is none to another, but an assistant is none of its rivals."""
-    known = rivals(scope.rows)
+    known = scope.rivals
     named = capitalised_names(question) | {name for name in known if name in question}
     if scope.itself:
         return not named or bool(capitalised_names(text)) or any(name in text for name in known)
