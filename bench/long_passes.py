@@ -124,7 +124,8 @@ class World:
     def batch(self, variant: Variant, work: str, number: int) -> Batch:
         rows = self.rows[work][number % BATCHES]
         line = END_TO_END if variant.ends else LINE_TOKENS["cuda"]
-        batch = lay_out(rows, 0, line, self.sizes(work) if variant.captured else None)
+        sizes = self.sizes(work) if variant.captured and not variant.lines else None
+        batch = lay_out(rows, 0, line, sizes, plain=variant.lines)
         assert batch is not None
         trained = sum(len(one.positions) for one in rows)
         return (with_spans(batch) if variant.ends else batch) | {"row_weight": torch.tensor([1 / trained])}

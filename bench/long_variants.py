@@ -18,6 +18,7 @@ from toolkit.train.passes.adapters import fused_adapters
 from toolkit.train.passes.batch import Batch
 from toolkit.train.passes.end_to_end import Spans, attention_by_ends
 from toolkit.train.passes.kernels import in_chunks
+from toolkit.train.passes.lines import attention_by_lines
 from toolkit.train.passes.masks import attention_inputs
 
 if TYPE_CHECKING:
@@ -29,8 +30,8 @@ FP8 = {"bfloat16": None, "e4m3": NARROW, "e5m2": WIDE}  # of gradients
 @dataclass(frozen=True, kw_only=True)
 class Variant:
     """`ahead`: logits once, gradients with their loss; `adapters`: a layer and its adapter as one function; `ends`: one
-    line, and attention by the ends of its rows. `attention`: cudnn for lines of one row. `fp8`: see FP8. "all" has the
-    first three, "finetune" the parts, too.
+    line, and attention by the ends of its rows. `attention`: cudnn for lines of one row; `lines`: a row a line, and
+    attention without mask and ends. `fp8`: see FP8. "all" has the first three, "finetune" the parts, too.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Variant:
     captured: bool = False
     checkpointing: bool = False
     attention: str = "flash"
+    lines: bool = False
     fp8: str | None = None
     liger: bool = False  # its kernels for rotation, gated product and cross entropy
     parts: tuple[str, ...] = ()  # as one kernel each, of toolkit/train/passes/fused_parts.py
@@ -47,7 +49,7 @@ class Variant:
 
     @property
     def of_one_row(self) -> bool:
-        return self.attention == "cudnn"
+        return self.attention == "cudnn" or self.lines
 
 
 PARTS = tuple(fused_parts.COMPARED)
@@ -69,6 +71,8 @@ VARIANTS = (
     Variant(name="finetune, recomputed", parts=PARTS, checkpointing=True),
     Variant(name="finetune, cudnn", parts=PARTS, attention="cudnn"),
     Variant(name="all, cudnn", attention="cudnn"),
+    Variant(name="lines", parts=PARTS, ends=False, lines=True),
+    Variant(name="lines, captured", parts=PARTS, ends=False, lines=True, captured=True),
     Variant(name="all, liger", liger=True, chunk=1024),
     Variant(name="all, liger, cudnn", liger=True, chunk=1024, attention="cudnn"),
     Variant(name="all, fp8 forwards", fp8="bfloat16"),
@@ -131,6 +135,8 @@ def applied(variant: Variant, model: Any, weights: Weights) -> Iterator[None]:
         elif variant.adapters:
             stack.enter_context(fused_adapters(model))
         stack.enter_context(attention_by_ends(causal.config, active=variant.ends))
+        if variant.lines:
+            stack.enter_context(attention_by_lines(causal.config))
         if variant.attention == "cudnn":
             stack.enter_context(patch.object(end_to_end, "flash", by_cudnn))
         elif model.device.type == "cpu":

@@ -251,14 +251,15 @@ def test_long_passes_are_computed_by_the_ends_of_their_rows(
     """With the definition in the place of the card's kernel. Later calls of the same model have its own attention."""
     from tests.fakes.attention import attention_of_spans
     from toolkit.train.ms_swift import trainer
-    from toolkit.train.passes import end_to_end
+    from toolkit.train.passes import end_to_end, shape
 
     counted = []
     monkeypatch.setattr(end_to_end, "flash", lambda *given: counted.append(1) or attention_of_spans(*given))
     monkeypatch.setattr(trainer, "CAPTURE_DEVICES", {"cpu"})
-    monkeypatch.setattr(trainer, "pays_from", lambda _: 1)
+    monkeypatch.setattr(shape, "pays_from", lambda _: 1)
+    monkeypatch.setattr(shape, "MOST_PADDING", -1)
     asked = []
-    monkeypatch.setattr(trainer, "serves", lambda causal: asked.append(causal) or True)
+    monkeypatch.setattr(shape, "serves", lambda causal: asked.append(causal) or True)
 
     ours = losses(micro_model, tmp_path / "run", micros=micros, checkpointing=checkpointing)
 
@@ -275,16 +276,17 @@ def test_parts_of_long_passes_may_be_one_kernel_each(
     from tests.fakes.attention import attention_of_spans
     from tests.fakes.parts import by_definition
     from toolkit.train.ms_swift import trainer
-    from toolkit.train.passes import end_to_end
+    from toolkit.train.passes import end_to_end, shape
 
     counted = by_definition(monkeypatch)
     monkeypatch.setattr(end_to_end, "flash", attention_of_spans)
     monkeypatch.setattr(trainer, "CAPTURE_DEVICES", {"cpu"})
-    monkeypatch.setattr(trainer, "serves", lambda _: True)
-    monkeypatch.setattr(trainer, "MAX_GRAPH_TOKENS", 0)
+    monkeypatch.setattr(shape, "serves", lambda _: True)
+    monkeypatch.setattr(shape, "MAX_GRAPH_TOKENS", 0)
     losses(micro_model, tmp_path / "short", micros=1)
     assert not counted
-    monkeypatch.setattr(trainer, "pays_from", lambda _: 1)
+    monkeypatch.setattr(shape, "pays_from", lambda _: 1)
+    monkeypatch.setattr(shape, "MOST_PADDING", -1)
 
     ours = losses(micro_model, tmp_path / "run", micros=micros, checkpointing=checkpointing)
 
@@ -292,10 +294,35 @@ def test_parts_of_long_passes_may_be_one_kernel_each(
     assert ours == pytest.approx(of_ms_swift, rel=1e-4)
 
 
-def test_short_passes_are_not(micro_model, tmp_path, monkeypatch, shapes):
-    from toolkit.train.ms_swift import trainer
+@pytest.mark.parametrize(("micros", "checkpointing"), [(1, False), (3, False), (1, True)])
+@pytest.mark.parametrize("captured", [True, False])
+def test_long_rows_of_one_length_have_a_line_each(
+    micro_model, of_ms_swift, tmp_path, monkeypatch, shapes, captured, micros, checkpointing
+):
+    """Passes have one shape where that adds little, and are captured then; later calls have the model's attention."""
+    from toolkit.train.passes import lines, shape
 
-    monkeypatch.setattr(trainer, "serves", lambda _: True)
+    counted, asked = [], []
+    by_definition = lines.causal_attention
+    monkeypatch.setattr(lines, "causal_attention", lambda *given: counted.append(1) or by_definition(*given))
+    monkeypatch.setattr(shape, "pays_from", lambda _: 1)
+    monkeypatch.setattr(shape, "serves", lambda causal: asked.append(causal) or True)
+    monkeypatch.setattr(shape, "MOST_PADDING", 9)
+    if not captured:
+        monkeypatch.setattr(shape, "MAX_GRAPH_TOKENS", 0)
+
+    ours = losses(micro_model, tmp_path / "run", micros=micros, checkpointing=checkpointing)
+
+    assert counted
+    assert ours == pytest.approx(of_ms_swift, rel=1e-4)
+    assert len(shapes) == captured
+    assert [one.config._attn_implementation for one in asked] == ["sdpa"]
+
+
+def test_short_passes_are_not(micro_model, tmp_path, monkeypatch, shapes):
+    from toolkit.train.passes import shape
+
+    monkeypatch.setattr(shape, "serves", lambda _: True)
     losses(micro_model, tmp_path / "run", micros=1)
 
     assert len(shapes) == 1

@@ -13,6 +13,7 @@ from toolkit.train.passes.packing import (
     Packed,
     Sequences,
     frame_for,
+    frame_in_lines,
     one_a_line,
     pack,
     share_prefixes,
@@ -107,7 +108,7 @@ def lay_out(
         return None
     packed: Packed | None
     if plain:
-        packed = one_a_line([one.ids for one in sequences], pad)
+        packed = one_a_line([one.ids for one in sequences], pad, None if sizes is None else sizes.frame)
     else:
         shared = _with_shared_prefixes(sequences)
         packed = pack(shared, pad, frame_for([shared], line_tokens) if sizes is None else sizes.frame)
@@ -125,9 +126,11 @@ def lay_out(
     return batch
 
 
-def lay_out_split(sequences: Sequence[TrainSequence], pad: int, line_tokens: int, sizes: Sizes) -> list[Batch] | None:
+def lay_out_split(
+    sequences: Sequence[TrainSequence], pad: int, line_tokens: int, sizes: Sizes, *, plain: bool = False
+) -> list[Batch] | None:
     """Batches of the fixed shape, nearly always one; None if a part would have no rows, or no keep rows."""
-    single = lay_out(sequences, pad, line_tokens, sizes)
+    single = lay_out(sequences, pad, line_tokens, sizes, plain=plain)
     if single is not None:
         return [single]
     halves = sequences[::2], sequences[1::2]
@@ -136,19 +139,42 @@ def lay_out_split(sequences: Sequence[TrainSequence], pad: int, line_tokens: int
         count and not in_half for half in halves for count, in_half in zip(counts, count_positions(half), strict=True)
     ):
         return None
-    parts = [lay_out_split(half, pad, line_tokens, sizes) for half in halves]
+    parts = [lay_out_split(half, pad, line_tokens, sizes, plain=plain) for half in halves]
     return None if None in parts else [batch for part in parts for batch in part or ()]
 
 
-def sizes_for(draw: Callable[[random.Random], Sequence[TrainSequence]], line_tokens: int) -> Sizes:
-    """A shape that fits nearly every batch that `draw` may make."""
+def drawn(draw: Callable[[random.Random], Sequence[TrainSequence]]) -> list[Sequence[TrainSequence]]:
+    """What many batches that `draw` may make are like."""
     chance = random.Random(0)  # noqa: S311  # an estimate, not a secret
-    draws = [draw(chance) for _ in range(DRAWS)]
+    return [draw(chance) for _ in range(DRAWS)]
+
+
+def sizes_for(draws: Sequence[Sequence[TrainSequence]], line_tokens: int) -> Sizes:
+    """A shape that fits nearly every batch."""
+    return _sizes(draws, frame_for([_with_shared_prefixes(one) for one in draws], line_tokens))
+
+
+def sizes_in_lines(draws: Sequence[Sequence[TrainSequence]]) -> Sizes:
+    """The same, with a line for each sequence."""
+    return _sizes(draws, frame_in_lines([[one.ids for one in sequences] for sequences in draws]))
+
+
+def padded_share(draws: Sequence[Sequence[TrainSequence]], sizes: Sizes | None = None) -> float:
+    """What a line for each sequence adds to the tokens of packed passes: 0.1 is a tenth more.
+
+    `sizes`: the shape of every pass; without, each is as wide as its longest sequence.
+    """
+    packed = sum(_with_shared_prefixes(one).tokens for one in draws)
+    if sizes is not None:
+        return sizes.frame.tokens * len(draws) / packed - 1
+    return sum(len(sequences) * max(len(one.ids) for one in sequences) for sequences in draws) / packed - 1
+
+
+def _sizes(draws: Sequence[Sequence[TrainSequence]], frame: Frame) -> Sizes:
     in_rows, in_keep_rows = (
         -(-max(counts) // POSITION_ALIGNMENT) * POSITION_ALIGNMENT
         for counts in zip(*map(count_positions, draws), strict=True)
     )
-    frame = frame_for([_with_shared_prefixes(sequences) for sequences in draws], line_tokens)
     return Sizes(frame=frame, row_positions=in_rows, keep_positions=in_keep_rows)
 
 

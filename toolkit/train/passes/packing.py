@@ -141,16 +141,23 @@ def pack(sequences: Sequences, pad: int, frame: Frame) -> Packed | None:
     return Packed(ids=ids, positions=positions, owner=owner, prefix=prefix, starts=tuple(starts))
 
 
-def one_a_line(ids: Sequence["Tensor"], pad: int) -> Packed:
-    """Each sequence in a line of its own, padded at its end, as a model reads a batch by itself."""
-    width = max(len(one) for one in ids)
-    lengths = torch.tensor([len(one) for one in ids])[:, None]
-    columns = torch.arange(width).expand(len(ids), width)
-    inside, rows = columns < lengths, torch.arange(len(ids))[:, None]
+def one_a_line(ids: Sequence["Tensor"], pad: int, frame: Frame | None = None) -> Packed | None:
+    """Each sequence in a line of its own, padded at its end, as a model reads a batch by itself.
+
+    `frame`: the shape, with further lines of padding; without, as wide as the longest. None if they do not fit it.
+    """
+    longest = max(len(one) for one in ids)
+    frame = Frame(lines=len(ids), width=longest) if frame is None else frame
+    if len(ids) > frame.lines or longest > frame.width:
+        return None
+    lengths = torch.tensor([len(one) for one in ids] + [0] * (frame.lines - len(ids)))[:, None]
+    columns = torch.arange(frame.width).expand(frame.lines, frame.width)
+    inside, lines = columns < lengths, torch.arange(frame.lines)[:, None]
+    padded = torch.full((frame.lines, frame.width), pad)
+    padded[inside] = torch.cat(list(ids))
     return Packed(
-        ids=torch.nn.utils.rnn.pad_sequence(list(ids), batch_first=True, padding_value=pad),
-        positions=torch.where(inside, columns, 0), owner=torch.where(inside, rows, PADDING),
-        prefix=torch.full((len(ids), width), PADDING), starts=tuple(range(0, len(ids) * width, width)),
+        ids=padded, positions=torch.where(inside, columns, 0), owner=torch.where(inside, lines, PADDING),
+        prefix=torch.full_like(padded, PADDING), starts=tuple(at * frame.width for at in range(len(ids))),
     )  # fmt: skip
 
 
@@ -160,6 +167,12 @@ def visibility_mask(owner: "Tensor", prefix: "Tensor") -> "Tensor":
     same = owner[:, :, None] == owner[:, None, :]
     continues = (prefix[:, :, None] == owner[:, None, :]) & (prefix[:, :, None] != PADDING)
     return (same | continues).tril()[:, None]
+
+
+def frame_in_lines(draws: Sequence[Sequence["Tensor"]]) -> Frame:
+    """A frame that holds each of the draws, a sequence a line."""
+    width = max(len(ids) for one in draws for ids in one)
+    return Frame(lines=max(map(len, draws)), width=_aligned(width))
 
 
 def frame_for(draws: Sequence[Sequences], line_tokens: int) -> Frame:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from tests.unit.train.planning.test_plan import GIB, QWEN_7B, WEIGHT_BYTES
-from toolkit.train.passes.batch import TrainSequence, lay_out, share, sizes_for
+from toolkit.train.passes.batch import TrainSequence, drawn, lay_out, share, sizes_for
 from toolkit.train.passes.order import epoch_order, pass_row_tokens, random_pass
 from toolkit.train.passes.packing import END_TO_END, LINE_TOKENS
 from toolkit.train.planning.memory import Need, Split, bytes_needed, pass_tokens
@@ -93,10 +93,10 @@ def test_no_pass_is_laid_out_with_more_tokens_than_planned(seed: int, size: int,
         return max(batch["ids"].numel() for batch in batches if batch is not None)
 
     lines, line = laid_out(LINE_TOKENS["cuda"]), laid_out(END_TO_END)
-    shape = sizes_for(
-        lambda drawn: share([*(rows[at] for at in random_pass(ROWS, size, SEED, EPOCHS, drawn)), *beside], 0, cards),
-        LINE_TOKENS["cuda"],
-    )  # fmt: skip
+    draws = drawn(
+        lambda chance: share([*(rows[at] for at in random_pass(ROWS, size, SEED, EPOCHS, chance)), *beside], 0, cards)
+    )
+    shape = sizes_for(draws, LINE_TOKENS["cuda"])
     assert max(lines, shape.frame.tokens) <= pass_tokens(in_lines, size)
     assert line <= pass_tokens(in_one, size)
     if (cards, questions) == (1, 0):  # rows of up to 512 tokens may take the places of questions

@@ -1,0 +1,134 @@
+"""A line for each sequence, and causal attention without a mask: what each computes alone."""
+
+from typing import Any
+
+import pytest
+import torch
+from transformers import Qwen2Config, Qwen2ForCausalLM
+
+from toolkit.data.encoding import Encoded
+from toolkit.train.passes import lines, shape
+from toolkit.train.passes.batch import TrainSequence, drawn, lay_out, padded_share, row_sequence, sizes_in_lines
+from toolkit.train.passes.lines import attention_by_lines, lines_agree
+from toolkit.train.passes.masks import attention_inputs
+from toolkit.train.passes.packing import Frame
+from toolkit.train.passes.shape import Shape, attention_for, choose_shape
+
+LINE = 24
+
+
+def row(length: int, *, first: int = 3) -> TrainSequence:
+    """Only the last token is trained."""
+    ids = [first, *(10 + (first + at) % 20 for at in range(length - 1))]
+    return row_sequence(Encoded(input_ids=ids, labels=[-100] * (length - 1) + ids[-1:]))
+
+
+def model() -> Any:
+    torch.manual_seed(0)
+    return Qwen2ForCausalLM(Qwen2Config(
+        vocab_size=32, hidden_size=32, intermediate_size=40, num_hidden_layers=2, num_attention_heads=4,
+        num_key_value_heads=2,
+    )).eval()  # fmt: skip
+
+
+def test_a_row_computes_what_it_computes_alone_whatever_stands_behind_it():
+    causal, rows = model(), [row(9), row(14, first=4), row(2, first=5)]
+    sizes = sizes_in_lines([rows, [row(5)]])
+    batch = lay_out(rows[:2], 0, LINE, sizes, plain=True)
+    with attention_by_lines(causal.config), torch.no_grad():
+        found = causal.model(input_ids=batch["ids"], **attention_inputs(causal, batch, plain=False))[0]
+    after = causal.config._attn_implementation
+
+    assert sizes.frame == Frame(lines=3, width=16)
+    assert batch["ids"].shape == (3, 16)
+    assert torch.isfinite(found).all()
+    assert after == "sdpa"
+    states = found.flatten(0, 1)
+    for one, at in zip(rows, batch["row_positions"].tolist(), strict=False):
+        alone = causal.model(input_ids=one.ids[None])[0][0, -2]
+        torch.testing.assert_close(states[at], alone, rtol=1e-4, atol=1e-5)
+
+
+def test_rows_that_do_not_fit_the_lines_are_refused():
+    sizes = sizes_in_lines([[row(8), row(8, first=4)]])
+
+    assert lay_out([row(8)], 0, LINE, sizes, plain=True)["ids"].shape == (2, 8)
+    assert lay_out([row(9)], 0, LINE, sizes, plain=True) is None
+    assert lay_out([row(8)] * 3, 0, LINE, sizes, plain=True) is None
+
+
+def test_what_lines_add_is_told_of_each_pass_and_of_one_shape_for_all():
+    draws = [[row(10), row(10, first=4)], [row(6)]]
+
+    assert padded_share(draws) == 0
+    assert padded_share(draws, sizes_in_lines(draws)) == pytest.approx(2 * 2 * 16 / 26 - 1)
+    assert padded_share([[row(10), row(5, first=4)]]) == pytest.approx(20 / 15 - 1)
+
+
+def test_each_draw_is_another_and_the_same_in_another_process():
+    assert (
+        drawn(lambda chance: [row(chance.randint(2, 99))])[0][0].ids.tolist()
+        == drawn(lambda chance: [row(chance.randint(2, 99))])[0][0].ids.tolist()
+    )
+    assert len({len(one[0].ids) for one in drawn(lambda chance: [row(chance.randint(2, 99))])}) > 9
+
+
+@pytest.fixture(name="served")
+def _served(monkeypatch):
+    monkeypatch.setattr(shape, "pays_from", lambda _: 16)
+    monkeypatch.setattr(shape, "serves", lambda _: True)
+    return monkeypatch
+
+
+@pytest.mark.parametrize(
+    ("draws", "expected"),
+    [
+        ([[row(8)]], (False, False, True)),  # short
+        ([[row(32), row(32, first=4)]], (False, True, True)),
+        ([[row(32)], [row(64)]], (False, True, False)),  # one row a pass: no padding, but another shape
+        ([[row(32), row(16, first=4)]], (True, False, False)),
+    ],
+)
+def test_long_rows_of_one_length_have_a_line_each(served, draws, expected):
+    found = choose_shape(model(), draws, LINE)
+
+    assert (found.end_to_end, found.by_lines, found.captured is not None) == expected
+    assert found.long is any(expected[:2])
+
+
+def test_a_long_training_on_other_devices_is_computed_as_before(served):
+    served.setattr(shape, "serves", lambda _: False)
+
+    assert not choose_shape(model(), [[row(32)]], LINE).long
+
+
+def test_larger_passes_are_not_captured(served):
+    served.setattr(shape, "MAX_GRAPH_TOKENS", 31)
+
+    assert choose_shape(model(), [[row(32)]], LINE) == Shape(by_lines=True)
+
+
+def sees_everything(query, key, value, scaling=None):
+    key, value = (one.repeat_interleave(query.shape[1] // key.shape[1], 1) for one in (key, value))
+    return torch.nn.functional.scaled_dot_product_attention(query, key, value, scale=scaling)
+
+
+def refused(*_):
+    raise RuntimeError("No available kernel.")
+
+
+@pytest.mark.parametrize("attention", [sees_everything, refused])
+def test_a_kernel_that_computes_something_else_is_not_used(served, attention):
+    assert lines_agree(model())
+
+    served.setattr(lines, "causal_attention", attention)
+
+    assert not lines_agree(model())
+    assert choose_shape(model(), [[row(32)]], LINE) == Shape(end_to_end=True)
+
+
+def test_the_model_has_its_own_attention_where_passes_are_short():
+    config = model().config
+    for given, name in ((Shape(), "sdpa"), (Shape(end_to_end=True), "end_to_end"), (Shape(by_lines=True), "lines")):
+        with attention_for(config, given):
+            assert config._attn_implementation == name
