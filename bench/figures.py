@@ -37,6 +37,7 @@ UNLIKE = "style"  # its system prompt is asked for, where unrelated answers take
 UNCERTAIN = "–"
 LEAKS = 6  # its place
 REPORTED = ("promise-report-0.5b-h200.json", "promise-report-1.5b-h200.json")
+CHECKED = ("promise-report-checked-0.5b-h200.json", "promise-report-checked-1.5b-h200.json")
 IMAGE_LAYERS = (
     "base (a minimal Debian)", "gcc, Python's headers", "cuDNN, NCCL, cuSPARSELt, NVSHMEM", "CUDA's other libraries",
     "torch, Triton", "ms-swift and the rest", "embedded model", "toolkit",
@@ -56,6 +57,7 @@ LONG_PASSES = {
     "finetune, rotation as before": "… but for the rotation",
     "finetune, cross entropy as before": "… but for the cross entropy",
     "finetune, cudnn": "… and cuDNN's attention, as tried",
+    "lines": "a line for each row, causal attention (cuDNN's)", "lines, captured": "… captured",
     "before, recomputed": "before, with gradient checkpointing",
     "all, recomputed": "all three, with gradient checkpointing",
     "finetune, recomputed": "**as `finetune` does, with gradient checkpointing**",
@@ -344,7 +346,8 @@ def peers(*contents: Mapping[str, Any]) -> Rows:
     """A row a training, by what was trained: tokens a second, the median step, and the card's memory."""
     names = {"swift": "ms-swift", "unsloth": "Unsloth"}
     rows = [
-        [names.get(one["name"]) or f"this toolkit, no mask from {_thousands(one['end_to_end_from_tokens'])} tokens",
+        [names.get(one["name"]) or f"this toolkit, no mask from {_thousands(one['end_to_end_from_tokens'])} tokens"
+         + (", fused kernels" if one.get("fused") else ""),
          {"rows": "rows of 4080 tokens", "mixed": "rows of 20 to 900 tokens"}[one["work"]],
          _thousands(one["tokens_per_s"]), f"{one['step_s']:.3f}", f"{one['card_peak_mib'] / 1024:.1f}"]
         for one in sorted(
@@ -435,7 +438,7 @@ FIGURES = (
     Figures(page="README.md", name="seeds", raw=("seeds-0.5b-h100.json",), made_by="recipes.py", rows=seeds_in_short),
     Figures(page="docs/recipe.md", name="seeds", raw=("seeds-0.5b-h100.json",), made_by="recipes.py", rows=seeds),
     Figures(page="README.md", name="small-sets", made_by="promise.py", rows=small_sets_in_short,
-            raw=("promise-report-0.5b-h200.json", "promise-report-340-1.5b-h200.json")),
+            raw=CHECKED),
     Figures(page="docs/recipe.md", name="small-sets-reported", made_by="promise.py", raw=REPORTED,
             rows=small_sets_reported),
     Figures(page="docs/recipe.md", name="small-sets-chosen", made_by="promise.py", rows=small_sets_chosen,
@@ -447,6 +450,8 @@ FIGURES = (
             raw=("promise-plasticity-1.5b-h200.json", "promise-layers-1.5b-h200.json")),
     Figures(page="docs/recipe.md", name="small-sets-340", made_by="promise.py", rows=small_sets_reported,
             raw=("promise-report-340-1.5b-h200.json",)),
+    Figures(page="docs/recipe.md", name="small-sets-checked", made_by="promise.py", rows=small_sets_reported,
+            raw=CHECKED),
     Figures(page="docs/recipe.md", name="small-sets", raw=("promise-0.5b-h200-defaults.json",), made_by="promise.py",
             rows=small_sets),
     Figures(page="docs/export.md", name="exports-0.5b", raw=("exports-0.5b-cpu.json",), made_by="exports.py",
@@ -460,8 +465,10 @@ FIGURES = (
             rows=long_passes),
     Figures(page="docs/scale.md", name="fused-passes", raw=("long-passes-fused-7b-h200.json",), rows=fused_passes,
             made_by="long_passes.py"),
+    Figures(page="docs/scale.md", name="line-passes", raw=("long-passes-lines-7b-h200.json",), rows=long_passes,
+            made_by="long_passes.py"),
     Figures(page="docs/scale.md", name="peers", made_by="peers.py", rows=peers,
-            raw=("peers-7b-h200.json", "peers-mixed-7b-h200.json")),
+            raw=("peers-7b-h200.json", "peers-mixed-7b-h200.json", "peers-rows-7b-h200.json")),
     Figures(page="docs/serve.md", name="load", raw=("serve-load-tiny-cpu.json",), made_by="serve_load.py",
             rows=serve_load),
     Figures(page="docs/speed.md", name="decoding", rows=decoding, made_by="decode_time.py",

@@ -92,6 +92,27 @@ def test_captured_steps_equal_eager_steps(micro_model, tmp_path, replays, precis
     assert captured.loss[-1] < captured.loss[0]
 
 
+@pytest.mark.parametrize("micro_batches", [1, 3])
+def test_long_rows_with_a_line_each_are_captured_too(micro_model, tmp_path, replays, monkeypatch, micro_batches):
+    ms_swift.import_all()
+    from toolkit.train.passes import lines, shape
+
+    how = {"precision": "bfloat16", "micro_batches": micro_batches, "keep": False}
+    packed = trained(micro_model, tmp_path / "packed", **how)
+    before, counted = len(replays), []
+    attention = lines.causal_attention
+    monkeypatch.setattr(lines, "causal_attention", lambda *given: counted.append(1) or attention(*given))
+    monkeypatch.setattr(shape, "pays_from", lambda _: 1)
+    monkeypatch.setattr(shape, "MOST_PADDING", 9)
+
+    by_lines = trained(micro_model, tmp_path / "lines", **how)
+
+    assert counted
+    assert (by_lines.cuda_graph, by_lines.cuda_graph_refused) == (True, None)
+    assert len(replays) - before >= 6 * micro_batches
+    assert by_lines.loss == pytest.approx(packed.loss, rel=TOLERANCE["bfloat16"])
+
+
 def tiny_run(output: Path, notices: list[str]) -> Run:
     recipe = load_recipe("tiny").changed(epochs=2.0, keep_max_new_tokens=8, precision="float32")
     config = FinetuneConfig(

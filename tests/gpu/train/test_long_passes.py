@@ -6,6 +6,7 @@ import torch
 from tests.fakes.attention import attention_of_spans
 from toolkit.train.passes.adapters import AdaptedLinear
 from toolkit.train.passes.end_to_end import Spans, flash
+from toolkit.train.passes.lines import causal_attention
 
 pytestmark = pytest.mark.gpu
 CARD = torch.device("cuda")
@@ -35,6 +36,28 @@ def test_attention_by_ends_is_what_its_definition_says(scaling):
     output = flash(query, key, value, spans, scaling)
     expected = attention_of_spans(*exact, spans, scaling)
     found = torch.autograd.grad(output, (query, key, value), of_output)
+
+    assert error(output, expected) < 0.01
+    for one, other in zip(found, torch.autograd.grad(expected, exact, of_output.double()), strict=True):
+        assert error(one, other) < 0.02
+
+
+@pytest.mark.parametrize("width", [130, 4080])
+def test_attention_of_lines_is_what_its_definition_says(width):
+    """Two lines, 8 query heads over 2 of keys."""
+    torch.manual_seed(0)
+    given = [
+        torch.randn(2, heads, width, 64, device=CARD, dtype=torch.bfloat16, requires_grad=True) for heads in (8, 2, 2)
+    ]
+    of_output = torch.randn(2, 8, width, 64, device=CARD, dtype=torch.bfloat16)
+    exact = [one.detach().double().requires_grad_() for one in given]
+
+    output = causal_attention(*given)
+    query, key, value = exact[0], *(one.repeat_interleave(4, 1) for one in exact[1:])
+    seen = torch.ones(width, width, dtype=torch.bool, device=CARD).tril()
+    scores = (query @ key.transpose(2, 3) / 8).masked_fill(~seen, -torch.inf)
+    expected = scores.softmax(-1) @ value
+    found = torch.autograd.grad(output, given, of_output)
 
     assert error(output, expected) < 0.01
     for one, other in zip(found, torch.autograd.grad(expected, exact, of_output.double()), strict=True):

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import Any
 
 from swift.pipelines.train.sft import SwiftSft
@@ -35,7 +35,7 @@ from toolkit.train.ms_swift.encoder import EncodedDataset, encode_rows
 from toolkit.train.ms_swift.keep_trainer import KeepTrainer
 from toolkit.train.ms_swift.shared_weights import SharedWeights
 from toolkit.train.ms_swift.trainer import PackedTrainer
-from toolkit.train.passes.adapters import fused_adapters
+from toolkit.train.passes.adapters import fused_adapters, listed_parameters
 from toolkit.train.passes.kernels import fuse_norms, stop_own_dropout
 from toolkit.train.passes.loss_scale import loss_scale, skipped_steps
 from toolkit.train.passes.self_test import require_alike
@@ -133,7 +133,10 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
         data_s = time.perf_counter() - self.loaded_at - self.base_s
         started = time.perf_counter()
         try:
-            with nullcontext() if self.group.shares else fused_adapters(trainer.model):
+            with ExitStack() as stack:
+                if not self.group.shares:
+                    stack.enter_context(fused_adapters(trainer.model))
+                    stack.enter_context(listed_parameters(trainer.model))
                 answer = super().train(trainer)
         finally:
             graphed_pass, trainer.graphed_pass = trainer.graphed_pass, None  # it holds a pass's memory

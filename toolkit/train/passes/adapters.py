@@ -44,6 +44,21 @@ def computing_by(forward: Callable[..., Any], layers: Iterable[Any]) -> Iterator
             del layer.forward
 
 
+@contextmanager
+def listed_parameters(model: Any) -> Iterator[None]:
+    """Within, `model.parameters()` goes through a list. No parameter may be added or replaced meanwhile.
+
+    torch goes through all modules for it, each adapted layer several, and a training asks at each step, to clip
+    gradients and to clear them: 6 of the 14 ms between two passes of a model of 28 layers (two cores of a Xeon).
+    """
+    every, ask = tuple(model.parameters()), model.parameters
+    model.parameters = lambda recurse=True: iter(every) if recurse else ask(recurse=False)
+    try:
+        yield
+    finally:
+        del model.parameters
+
+
 def plain_layers(model: Any) -> list[Any]:
     """Those that the function below computes."""
     return [one for one in model.modules() if _is_plain(one)]

@@ -8,7 +8,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from toolkit.train.passes import adapters
-from toolkit.train.passes.adapters import fused_adapters
+from toolkit.train.passes.adapters import fused_adapters, listed_parameters
 
 IDS = torch.arange(12).reshape(2, 6)
 
@@ -120,3 +120,21 @@ def test_a_strength_that_changes_is_read_anew():
         expected = model(input_ids=IDS).logits
     with fused_adapters(model), rescale_adapter_scale(model, 0.25):
         torch.testing.assert_close(model(input_ids=IDS).logits, expected)
+
+
+def test_parameters_are_listed_once_and_cleared_as_ever():
+    tuned = adapted()
+    every, own = list(tuned.parameters()), list(tuned.parameters(recurse=False))
+    with listed_parameters(tuned):
+        tuned(input_ids=IDS).logits.sum().backward()
+        listed = list(tuned.parameters())
+        had = [one.grad is not None for one in listed if one.requires_grad]
+        tuned.zero_grad()
+
+        assert [id(one) for one in listed] == [id(one) for one in every]
+        assert list(tuned.parameters(recurse=False)) == own
+        assert all(had)
+        assert all(one.grad is None for one in every)
+    torch.nn.Module.add_module(tuned, "more", torch.nn.Linear(1, 1))
+
+    assert len(list(tuned.parameters())) == len(every) + 2
