@@ -257,7 +257,7 @@ def test_long_passes_are_computed_by_the_ends_of_their_rows(
     monkeypatch.setattr(end_to_end, "flash", lambda *given: counted.append(1) or attention_of_spans(*given))
     monkeypatch.setattr(trainer, "CAPTURE_DEVICES", {"cpu"})
     monkeypatch.setattr(shape, "pays_from", lambda _: 1)
-    monkeypatch.setattr(shape, "MOST_PADDING", -1)
+    monkeypatch.setattr(shape, "MOST_PADDING", -1)  # none is captured
     asked = []
     monkeypatch.setattr(shape, "serves", lambda causal: asked.append(causal) or True)
 
@@ -286,7 +286,7 @@ def test_parts_of_long_passes_may_be_one_kernel_each(
     losses(micro_model, tmp_path / "short", micros=1)
     assert not counted
     monkeypatch.setattr(shape, "pays_from", lambda _: 1)
-    monkeypatch.setattr(shape, "MOST_PADDING", -1)
+    monkeypatch.setattr(shape, "MOST_PADDING", -1)  # none is captured
 
     ours = losses(micro_model, tmp_path / "run", micros=micros, checkpointing=checkpointing)
 
@@ -294,29 +294,68 @@ def test_parts_of_long_passes_may_be_one_kernel_each(
     assert ours == pytest.approx(of_ms_swift, rel=1e-4)
 
 
-@pytest.mark.parametrize(("micros", "checkpointing"), [(1, False), (3, False), (1, True)])
-@pytest.mark.parametrize("captured", [True, False])
-def test_long_rows_of_one_length_have_a_line_each(
-    micro_model, of_ms_swift, tmp_path, monkeypatch, shapes, captured, micros, checkpointing
-):
-    """Passes have one shape where that adds little, and are captured then; later calls have the model's attention."""
-    from toolkit.train.passes import lines, shape
+@pytest.fixture(name="lines")
+def _lines(monkeypatch, shapes) -> list[str]:
+    """How the attention of each long pass was computed, where all of them have one shape."""
+    from tests.fakes.attention import attention_of_spans
+    from toolkit.train.passes import end_to_end, lines, shape
 
-    counted, asked = [], []
+    counted: list[str] = []
     by_definition = lines.causal_attention
-    monkeypatch.setattr(lines, "causal_attention", lambda *given: counted.append(1) or by_definition(*given))
+    monkeypatch.setattr(lines, "causal_attention", lambda *given: counted.append("lines") or by_definition(*given))
+    monkeypatch.setattr(end_to_end, "flash", lambda *given: counted.append("ends") or attention_of_spans(*given))
     monkeypatch.setattr(shape, "pays_from", lambda _: 1)
-    monkeypatch.setattr(shape, "serves", lambda causal: asked.append(causal) or True)
+    monkeypatch.setattr(shape, "serves", lambda _: True)
     monkeypatch.setattr(shape, "MOST_PADDING", 9)
-    if not captured:
-        monkeypatch.setattr(shape, "MAX_GRAPH_TOKENS", 0)
+    return counted
 
+
+@pytest.mark.parametrize(("micros", "checkpointing"), [(1, False), (3, False), (1, True)])
+def test_long_rows_of_one_length_have_a_line_each(
+    micro_model, of_ms_swift, tmp_path, shapes, lines, micros, checkpointing
+):
     ours = losses(micro_model, tmp_path / "run", micros=micros, checkpointing=checkpointing)
 
-    assert counted
+    assert set(lines) == {"lines"}
     assert ours == pytest.approx(of_ms_swift, rel=1e-4)
-    assert len(shapes) == captured
-    assert [one.config._attn_implementation for one in asked] == ["sdpa"]
+    assert len(shapes) == 1
+
+
+def test_a_long_pass_that_does_not_fit_ends_the_capturing(
+    micro_model, of_ms_swift, tmp_path, monkeypatch, shapes, lines
+):
+    """Else it would need memory beside the graph's."""
+    from toolkit.train.ms_swift import trainer
+
+    passes, lay_out = [], trainer.lay_out_split
+
+    def two_fit(*given, **how):
+        passes.append(1)
+        return lay_out(*given, **how) if len(passes) < 3 else None
+
+    monkeypatch.setattr(trainer, "lay_out_split", two_fit)
+
+    ours = losses(micro_model, tmp_path / "run", micros=1)
+
+    assert ours == pytest.approx(of_ms_swift, rel=1e-4)
+    assert len(passes) == 3
+    assert len(shapes) == 1
+    assert lines == sorted(lines, reverse=True)  # by lines, then by ends
+    assert set(lines) == {"lines", "ends"}
+
+
+def test_nothing_long_is_captured_where_the_model_is_evaluated_meanwhile(
+    micro_model, of_ms_swift, tmp_path, shapes, lines, monkeypatch
+):
+    from toolkit.train.ms_swift.trainer import PackedTrainer
+
+    monkeypatch.setattr(PackedTrainer, "asked", property(lambda _: True, lambda *_: None))
+
+    ours = losses(micro_model, tmp_path / "run", micros=1)
+
+    assert ours == pytest.approx(of_ms_swift, rel=1e-4)
+    assert not shapes
+    assert set(lines) == {"ends"}
 
 
 def test_short_passes_are_not(micro_model, tmp_path, monkeypatch, shapes):

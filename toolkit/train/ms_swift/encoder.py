@@ -151,6 +151,10 @@ class EncodedDataset:
         """Of a row, in tokens."""
         return len(self._rows[at].input_ids)
 
+    def longest(self) -> int:
+        """Of all rows, in tokens."""
+        return max(map(self.length, range(len(self))))
+
     def __getitem__(self, at: int) -> dict[str, list[int]]:
         row = self._rows[at]
         return {"input_ids": list(row.input_ids), "labels": list(row.labels)}

@@ -18,19 +18,19 @@ from toolkit.model.cards.group import ALONE, Group
 from toolkit.model.families.host_embedding import is_on_host
 from toolkit.model.families.network import decoder, embedded
 from toolkit.train.passes.batch import (
-    KEEP_TENSORS,
     Batch,
     TrainSequence,
     collate,
     count_positions,
     drawn,
+    lacks_a_kind,
     lay_out,
     lay_out_split,
     share,
     with_sequences,
 )
 from toolkit.train.passes.cuda_graph import GraphedPass, PassOutputs
-from toolkit.train.passes.end_to_end import moved, with_spans
+from toolkit.train.passes.end_to_end import attention_by_ends, moved, with_spans
 from toolkit.train.passes.fused_parts import NONE, Parts, cross_entropy, fused_layers, fused_parts
 from toolkit.train.passes.kernels import POSITIONS_PER_CHUNK, drops
 from toolkit.train.passes.loss_scale import require_progress, unscale, with_scale
@@ -38,7 +38,7 @@ from toolkit.train.passes.masks import attention_inputs
 from toolkit.train.passes.order import random_pass
 from toolkit.train.passes.packing import END_TO_END, LINE_TOKENS
 from toolkit.train.passes.questions import QuestionTerm
-from toolkit.train.passes.shape import Shape, attention_for, choose_shape
+from toolkit.train.passes.shape import Shape, attention_captured, choose_shape
 from toolkit.train.planning.memory import FILLING_TOKENS
 
 if TYPE_CHECKING:
@@ -61,7 +61,8 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
     questions: QuestionTerm | None = None
     thoughts: QuestionTerm | None = None  # rows with thoughts, of which a step takes no more than there are
     plain = False  # each sequence in a line of its own, and no captured passes
-    shape = Shape()  # of a pass, known at the first one
+    shape = Shape()  # of passes, known at the first one
+    asked = False  # whether questions are asked during the training
     fused: Parts = NONE  # what long passes compute as one kernel each
     chunk = POSITIONS_PER_CHUNK  # positions whose logits exist at once
     graphed_pass: GraphedPass | None = None  # computes passes of one shape, where that pays
@@ -88,13 +89,14 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         # Else peft copies an adapter's input to the adapter's float32, and autocast copies it back.
         replaying = self.graphed_pass is not None and self.graphed_pass.replays
         narrow = self.args.bf16 or self.loss_scale is not None
-        attention, by_parts = attention_for(self.causal.config, self.shape), fused_layers(self.causal, self.fused)
-        with disable_input_dtype_casting(model, active=narrow and not replaying), attention, by_parts:
+        casting = disable_input_dtype_casting(model, active=narrow and not replaying)
+        with casting, fused_layers(self.causal, self.fused):
             loss: Tensor | None = None
             if self.graphed_pass is not None and num_items_in_batch is not None:
                 loss = self._graphed_step(self.graphed_pass, model, self.sequences(inputs), num_items_in_batch)
             if loss is None:
-                loss = super().training_step(model, inputs, num_items_in_batch)
+                with attention_by_ends(self.causal.config, active=self.shape.long):
+                    loss = super().training_step(model, inputs, num_items_in_batch)
         if self.accelerator.sync_gradients:  # the last pass of a step
             self.group.add_up_gradients([one for one in model.parameters() if one.requires_grad])
             if self.loss_scale is not None:
@@ -124,9 +126,9 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
             return self._logged(self._no_outputs()).requires_grad_()
         if not own:  # a pass that weighs nothing: the others need this one's part of every layer
             own, weights = sequences[:1], {name: torch.zeros_like(one) for name, one in weights.items()}
-        batch = lay_out(own, self._pad, self._line_tokens, plain=self.plain or self.shape.by_lines)
+        batch = lay_out(own, self._pad, self._line_tokens, plain=self.plain)
         assert batch is not None  # without sizes every batch fits
-        batch = self._looked_up(with_spans(batch) if self.shape.end_to_end else batch)
+        batch = self._looked_up(with_spans(batch) if self.shape.long else batch)
         outputs = self.losses(model, moved(batch | weights, model.device))
         logged = self._logged(outputs)
         return outputs["loss"] + (logged - outputs["loss"].detach())  # every process's sum, and this one's gradient
@@ -244,40 +246,38 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
 
     @property
     def _line_tokens(self) -> int:
-        return END_TO_END if self.shape.end_to_end else LINE_TOKENS.get(self.args.device.type, LINE_TOKENS["cpu"])
+        return END_TO_END if self.shape.long else LINE_TOKENS.get(self.args.device.type, LINE_TOKENS["cpu"])
 
     def _new_graphed_pass(self, model: Any) -> GraphedPass | None:
         """None if a graph would not pay, or passes differ from step to step."""
         if self.plain or self.group.shares or self.args.device.type not in CAPTURE_DEVICES or self.args.n_gpu > 1:
             return None
         draws = drawn(lambda chance: self._own(self.sample_sequences(chance)))
-        self.shape = choose_shape(self.causal, draws, self._line_tokens)
+        asked = self.asked or self.args.eval_strategy != "no"
+        self.shape = choose_shape(self.causal, draws, self._line_tokens, self.train_dataset.longest, asked=asked)
         self.fused = fused_parts(self.causal) if self.shape.long else NONE
         if (sizes := self.shape.captured) is None or drops(model):
             return None
-        trained = [one for one in model.parameters() if one.requires_grad]
-        lengths = dict.fromkeys(("row_positions", "row_targets"), sizes.row_positions)
-        lengths |= dict.fromkeys(KEEP_TENSORS, sizes.keep_positions)
-        self._sizes = sizes
-        return GraphedPass(
-            partial(self.losses, model), self.accelerator.backward, trained, lengths, fill={"row_targets": IGNORED}
-        )  # fmt: skip
+        self._sizes, trained = sizes, [one for one in model.parameters() if one.requires_grad]
+        fill, backward = {"row_targets": IGNORED}, self.accelerator.backward
+        return GraphedPass(partial(self.losses, model), backward, trained, sizes.lengths, fill)
 
     def _graphed_step(
         self, graphed_pass: GraphedPass, model: Any, sequences: list[TrainSequence], tokens_in_step: Any
     ) -> "Tensor | None":
         """None if a sequence is longer than any line, or this process's share lacks a kind of row."""
         own = self._own(sequences)
-        kinds = zip(count_positions(sequences), count_positions(own), strict=True)
-        if any(in_whole and not in_own for in_whole, in_own in kinds):
+        if lacks_a_kind(own, sequences):
             return None
-        parts = lay_out_split(own, self._pad, self._line_tokens, self._sizes, plain=self.shape.by_lines)
+        parts = lay_out_split(own, self._pad, self._line_tokens, self._sizes, plain=self.shape.long)
         if parts is None:
+            self.graphed_pass = None if self.shape.long else graphed_pass  # its memory is what this pass needs
             return None
         if not self.causal.training:  # and with it the whole model: peft's wrapper is in training mode in any case
             model.train()
         weights = self.loss_weights(sequences, tokens_in_step)
-        outputs = [graphed_pass(self._looked_up(part) | weights) for part in parts]
+        with attention_captured(self.causal.config, self.shape):
+            outputs = [graphed_pass(self._looked_up(part) | weights) for part in parts]
         return self._logged({name: torch.stack([one[name] for one in outputs]).sum(0) for name in outputs[0]})
 
     def _looked_up(self, batch: Batch) -> Batch:

@@ -52,6 +52,12 @@ class Sizes:
     row_positions: int
     keep_positions: int
 
+    @property
+    def lengths(self) -> dict[str, int]:
+        """Of a batch's entries that may be shorter."""
+        in_rows = dict.fromkeys(("row_positions", "row_targets"), self.row_positions)
+        return in_rows | dict.fromkeys(KEEP_TENSORS, self.keep_positions)
+
 
 def row_sequence(row: Encoded) -> TrainSequence:
     """One encoded row; its positions are those before a label that is trained on."""
@@ -79,6 +85,12 @@ def count_positions(sequences: Sequence[TrainSequence]) -> tuple[int, int]:
     """The number of predicting positions in rows and in keep rows."""
     in_rows = sum(len(one.positions) for one in sequences if not one.is_keep)
     return in_rows, sum(len(one.positions) for one in sequences) - in_rows
+
+
+def lacks_a_kind(own: Sequence[TrainSequence], every: Sequence[TrainSequence]) -> bool:
+    """Whether `every` has rows, or keep rows, and its part has none of them."""
+    kinds = zip(count_positions(every), count_positions(own), strict=True)
+    return any(in_all and not in_own for in_all, in_own in kinds)
 
 
 def share(sequences: Sequence[TrainSequence], rank: int, size: int) -> list[TrainSequence]:
@@ -154,20 +166,15 @@ def sizes_for(draws: Sequence[Sequence[TrainSequence]], line_tokens: int) -> Siz
     return _sizes(draws, frame_for([_with_shared_prefixes(one) for one in draws], line_tokens))
 
 
-def sizes_in_lines(draws: Sequence[Sequence[TrainSequence]]) -> Sizes:
-    """The same, with a line for each sequence."""
-    return _sizes(draws, frame_in_lines([[one.ids for one in sequences] for sequences in draws]))
+def sizes_in_lines(draws: Sequence[Sequence[TrainSequence]], longest: int) -> Sizes:
+    """The same, with a line for each sequence, of up to `longest` tokens."""
+    return _sizes(draws, frame_in_lines([[one.ids for one in sequences] for sequences in draws], longest))
 
 
-def padded_share(draws: Sequence[Sequence[TrainSequence]], sizes: Sizes | None = None) -> float:
-    """What a line for each sequence adds to the tokens of packed passes: 0.1 is a tenth more.
-
-    `sizes`: the shape of every pass; without, each is as wide as its longest sequence.
-    """
+def padded_share(draws: Sequence[Sequence[TrainSequence]], sizes: Sizes) -> float:
+    """What passes of these sizes have more than the tokens of packed ones, on the mean: 0.1 is a tenth."""
     packed = sum(_with_shared_prefixes(one).tokens for one in draws)
-    if sizes is not None:
-        return sizes.frame.tokens * len(draws) / packed - 1
-    return sum(len(sequences) * max(len(one.ids) for one in sequences) for sequences in draws) / packed - 1
+    return sizes.frame.tokens * len(draws) / packed - 1
 
 
 def _sizes(draws: Sequence[Sequence[TrainSequence]], frame: Frame) -> Sizes:

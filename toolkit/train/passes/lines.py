@@ -1,11 +1,10 @@
 """Attention in lines that hold one sequence each, padded at its end: causal, without a mask, by torch's fastest kernel.
 
 No token sees what comes after it, so padding at the end changes nothing, and neither a mask nor the sequences' ends are
-needed: for long rows of about one length. Such passes have one shape, so that they are captured
-(`toolkit.train.passes.cuda_graph`).
+needed: for captured passes of long rows of about one length (`toolkit.train.passes.shape`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -21,8 +20,8 @@ if TYPE_CHECKING:
     from toolkit.train.passes.batch import Batch
 
 NAME = "lines"  # of the attention, to transformers
-MOST_PADDING = 0.02  # of a pass's tokens; a captured pass without mask takes 10 % less time than one by ends
-WIDTH = 24  # of the lines that are compared
+WIDTH = 24  # of the short lines that are compared
+CUDNN_FROM = (9, 0)  # compute capability; on older cards its kernel was not measured
 
 
 def attention_by_lines(config: Any) -> AbstractContextManager[None]:
@@ -44,32 +43,20 @@ def line_inputs(batch: "Batch") -> Mapping[str, Any]:
     return {"attention_mask": mask, "position_ids": batch["positions"]}
 
 
-def lines_agree(causal: Any) -> bool:
+def lines_agree(causal: Any, width: int) -> bool:
     """Whether the loaded model's device computes it as its definition says: values and gradients, in the model's sizes.
 
-    True of models for which `toolkit.train.passes.end_to_end.serves` holds, on a device that has such a kernel.
+    Short lines are compared with the definition, lines of this width with torch's own kernel. True of models for which
+    `toolkit.train.passes.end_to_end.serves` holds, on a device that has such kernels.
     """
-    config, chance = causal.config, torch.Generator().manual_seed(0)
-    sizes = (config.num_attention_heads, config.num_key_value_heads, config.num_key_value_heads)
-    given = [
-        torch.randn(2, heads, WIDTH, head_size(vars(config)), generator=chance).to(causal.device, causal.dtype)
-        for heads in sizes
-    ]
     try:
-        found = _with_gradients(causal_attention, given)
-    except RuntimeError:  # no such kernel
+        found, expected = (_computed(causal, WIDTH, by) for by in (causal_attention, _defined))
+        wide, by_torch = (_computed(causal, width, by) for by in (causal_attention, _by_torch))
+    except RuntimeError:  # no such kernel, or none for this width
         return False
-    times = sizes[0] // sizes[1]
-    seen = torch.ones(WIDTH, WIDTH, dtype=torch.bool, device=causal.device).tril()
-
-    def exact(query: "Tensor", key: "Tensor", value: "Tensor") -> "Tensor":
-        key, value = (one.repeat_interleave(times, 1) for one in (key, value))
-        return torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=seen)
-
-    expected = _with_gradients(exact, [one.float() for one in given])
     return all(
-        float((one.float() - other).norm()) <= AGREEMENT * float(other.norm())
-        for one, other in zip(found, expected, strict=True)
+        float((one.float() - other.float()).norm()) <= AGREEMENT * float(other.float().norm())
+        for one, other in zip((*found, *wide), (*expected, *by_torch), strict=True)
     )
 
 
@@ -77,15 +64,44 @@ def causal_attention(query: "Tensor", key: "Tensor", value: "Tensor", scaling: f
     """Shapes [lines, heads, width, size]; keys and values may have fewer heads.
 
     cuDNN's kernel takes 1.2 ms for a line of 4096 tokens and 28 heads of 128, there and back, and torch's own 2.0 (one
-    H200). It plans for each shape, of which there is one here.
+    H200). It plans for each shape, which takes it some tenths of a second; captured passes have one.
     """
+    fastest = query.is_cuda and torch.cuda.get_device_capability(query.device) >= CUDNN_FROM
+    return _by_kernel(query, key, value, scaling, "CUDNN_ATTENTION" if fastest else "FLASH_ATTENTION")
+
+
+def _by_torch(query: "Tensor", key: "Tensor", value: "Tensor") -> "Tensor":
+    return _by_kernel(query, key, value, None, "FLASH_ATTENTION")
+
+
+def _by_kernel(query: "Tensor", key: "Tensor", value: "Tensor", scaling: float | None, kernel: str) -> "Tensor":
+    """Raises RuntimeError on a card without it. The choice holds for the process, and for no longer than this call."""
     from torch.nn.attention import SDPBackend, sdpa_kernel
 
-    kernels = [SDPBackend.CUDNN_ATTENTION, SDPBackend.FLASH_ATTENTION, SDPBackend.MATH]
-    with sdpa_kernel(kernels, set_priority=True):
+    with sdpa_kernel([SDPBackend[kernel] if query.is_cuda else SDPBackend.MATH]):
         return torch.nn.functional.scaled_dot_product_attention(
             query, key, value, is_causal=True, scale=scaling, enable_gqa=query.shape[1] != key.shape[1]
         )
+
+
+def _defined(query: "Tensor", key: "Tensor", value: "Tensor") -> "Tensor":
+    times, width = query.shape[1] // key.shape[1], query.shape[2]
+    query, key, value = query.float(), *(one.float().repeat_interleave(times, 1) for one in (key, value))
+    seen = torch.ones(width, width, dtype=torch.bool, device=query.device).tril()
+    return torch.nn.functional.scaled_dot_product_attention(query, key, value, attn_mask=seen)
+
+
+def _computed(causal: Any, width: int, attention: Callable[..., "Tensor"]) -> "list[Tensor]":
+    """Its values, and its gradients to queries, keys and values, which lie in memory as a model's do."""
+    config, chance = causal.config, torch.Generator().manual_seed(0)
+    heads = (config.num_attention_heads, config.num_key_value_heads, config.num_key_value_heads)
+    given = [
+        torch.randn(1, width, one, head_size(vars(config)), generator=chance).to(causal.device, causal.dtype)
+        for one in heads
+    ]
+    states = [one.transpose(1, 2).requires_grad_() for one in given]
+    found = attention(*states)
+    return [found.detach(), *torch.autograd.grad(found.float().square().sum(), states)]
 
 
 def _attention(
@@ -94,9 +110,3 @@ def _attention(
 ) -> tuple["Tensor", None]:  # fmt: skip
     """As transformers calls it. The result has the shape [lines, width, heads, size]."""
     return causal_attention(query, key, value, scaling).transpose(1, 2).contiguous(), None
-
-
-def _with_gradients(attention: Any, given: "list[Tensor]") -> "list[Tensor]":
-    states = [one.clone().requires_grad_() for one in given]
-    found = attention(*states)
-    return [found.detach(), *torch.autograd.grad(found.float().square().sum(), states)]

@@ -169,9 +169,9 @@ def visibility_mask(owner: "Tensor", prefix: "Tensor") -> "Tensor":
     return (same | continues).tril()[:, None]
 
 
-def frame_in_lines(draws: Sequence[Sequence["Tensor"]]) -> Frame:
-    """A frame that holds each of the draws, a sequence a line."""
-    width = max(len(ids) for one in draws for ids in one)
+def frame_in_lines(draws: Sequence[Sequence["Tensor"]], longest: int) -> Frame:
+    """A frame that holds each of the draws, a sequence a line, and sequences of up to `longest` tokens."""
+    width = max(longest, *(len(ids) for one in draws for ids in one))
     return Frame(lines=max(map(len, draws)), width=_aligned(width))
 
 

@@ -9,10 +9,10 @@ from transformers import Qwen2Config, Qwen2ForCausalLM
 from toolkit.data.encoding import Encoded
 from toolkit.train.passes import lines, shape
 from toolkit.train.passes.batch import TrainSequence, drawn, lay_out, padded_share, row_sequence, sizes_in_lines
-from toolkit.train.passes.lines import attention_by_lines, lines_agree
+from toolkit.train.passes.lines import attention_by_lines, causal_attention, lines_agree
 from toolkit.train.passes.masks import attention_inputs
 from toolkit.train.passes.packing import Frame
-from toolkit.train.passes.shape import Shape, attention_for, choose_shape
+from toolkit.train.passes.shape import Shape, attention_captured, choose_shape
 
 LINE = 24
 
@@ -33,7 +33,7 @@ def model() -> Any:
 
 def test_a_row_computes_what_it_computes_alone_whatever_stands_behind_it():
     causal, rows = model(), [row(9), row(14, first=4), row(2, first=5)]
-    sizes = sizes_in_lines([rows, [row(5)]])
+    sizes = sizes_in_lines([rows, [row(5)]], 3)
     batch = lay_out(rows[:2], 0, LINE, sizes, plain=True)
     with attention_by_lines(causal.config), torch.no_grad():
         found = causal.model(input_ids=batch["ids"], **attention_inputs(causal, batch, plain=False))[0]
@@ -50,19 +50,18 @@ def test_a_row_computes_what_it_computes_alone_whatever_stands_behind_it():
 
 
 def test_rows_that_do_not_fit_the_lines_are_refused():
-    sizes = sizes_in_lines([[row(8), row(8, first=4)]])
+    sizes = sizes_in_lines([[row(8), row(8, first=4)]], 8)
 
     assert lay_out([row(8)], 0, LINE, sizes, plain=True)["ids"].shape == (2, 8)
     assert lay_out([row(9)], 0, LINE, sizes, plain=True) is None
     assert lay_out([row(8)] * 3, 0, LINE, sizes, plain=True) is None
 
 
-def test_what_lines_add_is_told_of_each_pass_and_of_one_shape_for_all():
+def test_what_lines_add_is_told_of_the_mean_pass():
     draws = [[row(10), row(10, first=4)], [row(6)]]
 
-    assert padded_share(draws) == 0
-    assert padded_share(draws, sizes_in_lines(draws)) == pytest.approx(2 * 2 * 16 / 26 - 1)
-    assert padded_share([[row(10), row(5, first=4)]]) == pytest.approx(20 / 15 - 1)
+    assert padded_share(draws, sizes_in_lines(draws, 10)) == pytest.approx(2 * 2 * 16 / 26 - 1)
+    assert padded_share([[row(16)]], sizes_in_lines([[row(16)]], 16)) == 0
 
 
 def test_each_draw_is_another_and_the_same_in_another_process():
@@ -80,32 +79,52 @@ def _served(monkeypatch):
     return monkeypatch
 
 
+def chosen(*draws: list[TrainSequence], longest: int = 0, asked: bool = False) -> Shape:
+    return choose_shape(model(), draws, LINE, lambda: longest, asked=asked)
+
+
 @pytest.mark.parametrize(
     ("draws", "expected"),
     [
-        ([[row(8)]], (False, False, True)),  # short
-        ([[row(32), row(32, first=4)]], (False, True, True)),
-        ([[row(32)], [row(64)]], (False, True, False)),  # one row a pass: no padding, but another shape
-        ([[row(32), row(16, first=4)]], (True, False, False)),
+        ([[row(8)]], (False, True)),  # short
+        ([[row(32), row(32, first=4)]], (True, True)),
+        ([[], [row(32)], []], (True, True)),  # a process may have a share of the other passes alone
+        ([[row(32)], [row(64)]], (True, False)),
+        ([[row(32), row(16, first=4)]], (True, False)),
     ],
 )
-def test_long_rows_of_one_length_have_a_line_each(served, draws, expected):
-    found = choose_shape(model(), draws, LINE)
+def test_long_passes_are_captured_where_rows_have_one_length(served, draws, expected):
+    found = chosen(*draws)
 
-    assert (found.end_to_end, found.by_lines, found.captured is not None) == expected
-    assert found.long is any(expected[:2])
+    assert (found.long, found.captured is not None) == expected
+
+
+def test_a_longer_row_than_those_drawn_fits_or_nothing_is_captured(served):
+    served.setattr(shape, "MOST_PADDING", 0.3)
+
+    assert chosen([row(32)], longest=40).captured.frame == Frame(lines=1, width=40)
+    assert chosen([row(32)], longest=48) == Shape(long=True)
+
+
+def test_nothing_is_kept_for_a_graph_where_the_model_is_asked_meanwhile(served):
+    assert chosen([row(32)], asked=True) == Shape(long=True)
+    assert chosen([row(8)], asked=True).captured is not None
+
+
+def test_a_process_without_any_share_computes_nothing(served):
+    assert chosen([], []) == Shape()
 
 
 def test_a_long_training_on_other_devices_is_computed_as_before(served):
     served.setattr(shape, "serves", lambda _: False)
 
-    assert not choose_shape(model(), [[row(32)]], LINE).long
+    assert not chosen([row(32)]).long
 
 
 def test_larger_passes_are_not_captured(served):
     served.setattr(shape, "MAX_GRAPH_TOKENS", 31)
 
-    assert choose_shape(model(), [[row(32)]], LINE) == Shape(by_lines=True)
+    assert chosen([row(32)]) == Shape(long=True)
 
 
 def sees_everything(query, key, value, scaling=None):
@@ -113,22 +132,29 @@ def sees_everything(query, key, value, scaling=None):
     return torch.nn.functional.scaled_dot_product_attention(query, key, value, scale=scaling)
 
 
-def refused(*_):
+def wrong_where_wide(query, key, value, scaling=None):
+    return causal_attention(query, key, value, scaling) * (1 if query.shape[2] < 32 else 2)
+
+
+def refused_where_wide(query, key, value, scaling=None):
+    if query.shape[2] < 32:
+        return causal_attention(query, key, value, scaling)
     raise RuntimeError("No available kernel.")
 
 
-@pytest.mark.parametrize("attention", [sees_everything, refused])
+@pytest.mark.parametrize("attention", [sees_everything, wrong_where_wide, refused_where_wide])
 def test_a_kernel_that_computes_something_else_is_not_used(served, attention):
-    assert lines_agree(model())
+    assert lines_agree(model(), 32)
 
     served.setattr(lines, "causal_attention", attention)
 
-    assert not lines_agree(model())
-    assert choose_shape(model(), [[row(32)]], LINE) == Shape(end_to_end=True)
+    assert not lines_agree(model(), 32)
+    assert chosen([row(32)]) == Shape(long=True)
 
 
-def test_the_model_has_its_own_attention_where_passes_are_short():
+def test_only_long_passes_that_are_captured_have_another_attention():
     config = model().config
-    for given, name in ((Shape(), "sdpa"), (Shape(end_to_end=True), "end_to_end"), (Shape(by_lines=True), "lines")):
-        with attention_for(config, given):
+    for given, name in ((Shape(), "sdpa"), (Shape(long=True), "lines")):
+        with attention_captured(config, given):
             assert config._attn_implementation == name
+    assert config._attn_implementation == "sdpa"
