@@ -349,7 +349,7 @@ def test_nothing_long_is_captured_where_the_model_is_evaluated_meanwhile(
 ):
     from toolkit.train.ms_swift.trainer import PackedTrainer
 
-    monkeypatch.setattr(PackedTrainer, "asked", property(lambda _: True, lambda *_: None))
+    monkeypatch.setattr(PackedTrainer, "evaluates", property(lambda _: True, lambda *_: None))
 
     ours = losses(micro_model, tmp_path / "run", micros=1)
 

@@ -120,7 +120,7 @@ class Pipeline(SwiftSft):  # type: ignore[misc]
         trainer.questions, trainer.thoughts, trainer.group = self.terms.questions, self.terms.thoughts, self.group
         self.group.share_weights([one for one in trainer.model.parameters() if one.requires_grad])
         trainer.plain, trainer.chunk = not self.family.known, self.job.plan.logit_positions
-        trainer.asked = bool(self.job.development)
+        trainer.evaluates = bool(self.job.development)
         if self.job.precision == "float16":
             trainer.accelerator.scaler = loss_scale(trainer.args.device)
         watcher = Watcher(self.job.run_folder, self.listener, self.stop_requested, self.job.precision)

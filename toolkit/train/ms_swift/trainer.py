@@ -62,7 +62,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
     thoughts: QuestionTerm | None = None  # rows with thoughts, of which a step takes no more than there are
     plain = False  # each sequence in a line of its own, and no captured passes
     shape = Shape()  # of passes, known at the first one
-    asked = False  # whether questions are asked during the training
+    evaluates = False  # whether it asks the model during the training, other than by its own evaluation
     fused: Parts = NONE  # what long passes compute as one kernel each
     chunk = POSITIONS_PER_CHUNK  # positions whose logits exist at once
     graphed_pass: GraphedPass | None = None  # computes passes of one shape, where that pays
@@ -253,8 +253,10 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         if self.plain or self.group.shares or self.args.device.type not in CAPTURE_DEVICES or self.args.n_gpu > 1:
             return None
         draws = drawn(lambda chance: self._own(self.sample_sequences(chance)))
-        asked = self.asked or self.args.eval_strategy != "no"
-        self.shape = choose_shape(self.causal, draws, self._line_tokens, self.train_dataset.longest, asked=asked)
+        evaluates = self.evaluates or self.args.eval_strategy != "no"
+        self.shape = choose_shape(
+            self.causal, draws, self._line_tokens, self.train_dataset.longest, evaluates=evaluates
+        )
         self.fused = fused_parts(self.causal) if self.shape.long else NONE
         if (sizes := self.shape.captured) is None or drops(model):
             return None

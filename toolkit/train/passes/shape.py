@@ -26,11 +26,11 @@ class Shape:
 
 def choose_shape(
     causal: Any, draws: Sequence[Sequence[TrainSequence]], line_tokens: int, longest: Callable[[], int], *,
-    asked: bool,
+    evaluates: bool,
 ) -> Shape:  # fmt: skip
     """For passes like those in `draws` of this loaded causal language model; lines of several have `line_tokens`.
 
-    `longest`: the tokens of the longest sequence that may come. `asked`: whether the model is, or is evaluated, during
+    `longest`: the tokens of the longest sequence that may come. `evaluates`: whether the model is asked, or evaluated, during
     the training; the plan counts the memory of that instead of a long pass's, which a graph would keep.
     """
     if not (draws := [one for one in draws if one]):  # a process that has a share of few passes
@@ -38,7 +38,7 @@ def choose_shape(
     packed = sizes_for(draws, line_tokens)
     if packed.frame.tokens < pays_from(causal.config.to_dict()) or not serves(causal):
         return Shape(captured=packed if packed.frame.tokens <= MAX_GRAPH_TOKENS else None)
-    if asked:
+    if evaluates:
         return Shape(long=True)
     # A pass that does not fit would need memory beside the graph's: so all rows of the training fit, not the drawn.
     lines = sizes_in_lines(draws, longest())

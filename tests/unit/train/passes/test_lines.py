@@ -79,8 +79,8 @@ def _served(monkeypatch):
     return monkeypatch
 
 
-def chosen(*draws: list[TrainSequence], longest: int = 0, asked: bool = False) -> Shape:
-    return choose_shape(model(), draws, LINE, lambda: longest, asked=asked)
+def chosen(*draws: list[TrainSequence], longest: int = 0, evaluates: bool = False) -> Shape:
+    return choose_shape(model(), draws, LINE, lambda: longest, evaluates=evaluates)
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,8 @@ def test_a_longer_row_than_those_drawn_fits_or_nothing_is_captured(served):
 
 
 def test_nothing_is_kept_for_a_graph_where_the_model_is_asked_meanwhile(served):
-    assert chosen([row(32)], asked=True) == Shape(long=True)
-    assert chosen([row(8)], asked=True).captured is not None
+    assert chosen([row(32)], evaluates=True) == Shape(long=True)
+    assert chosen([row(8)], evaluates=True).captured is not None
 
 
 def test_a_process_without_any_share_computes_nothing(served):
