@@ -253,10 +253,8 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         if self.plain or self.group.shares or self.args.device.type not in CAPTURE_DEVICES or self.args.n_gpu > 1:
             return None
         draws = drawn(lambda chance: self._own(self.sample_sequences(chance)))
-        evaluates = self.evaluates or self.args.eval_strategy != "no"
-        self.shape = choose_shape(
-            self.causal, draws, self._line_tokens, self.train_dataset.longest, evaluates=evaluates
-        )
+        evaluates, rows = self.evaluates or self.args.eval_strategy != "no", self.train_dataset
+        self.shape = choose_shape(self.causal, draws, self._line_tokens, rows.longest, evaluates=evaluates)
         self.fused = fused_parts(self.causal) if self.shape.long else NONE
         if (sizes := self.shape.captured) is None or drops(model):
             return None

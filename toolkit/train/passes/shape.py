@@ -30,8 +30,8 @@ def choose_shape(
 ) -> Shape:  # fmt: skip
     """For passes like those in `draws` of this loaded causal language model; lines of several have `line_tokens`.
 
-    `longest`: the tokens of the longest sequence that may come. `evaluates`: whether the model is asked, or evaluated, during
-    the training; the plan counts the memory of that instead of a long pass's, which a graph would keep.
+    `longest`: the tokens of the longest sequence that may come. `evaluates`: whether the model is asked or evaluated
+    during the training; the plan counts the memory of that instead of a long pass's, which a graph would keep.
     """
     if not (draws := [one for one in draws if one]):  # a process that has a share of few passes
         return Shape()
