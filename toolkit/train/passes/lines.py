@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NAME = "lines"  # of the attention, to transformers
 WIDTH = 24  # of the short lines that are compared
-CUDNN_FROM = (9, 0)  # compute capability; on older cards its kernel was not measured
+HOPPER = 9  # of the compute capability. cuDNN's kernel is slower on Ampere and Blackwell: transformers #48163
 
 
 def attention_by_lines(config: Any) -> AbstractContextManager[None]:
@@ -66,7 +66,7 @@ def causal_attention(query: "Tensor", key: "Tensor", value: "Tensor", scaling: f
     cuDNN's kernel takes 1.2 ms for a line of 4096 tokens and 28 heads of 128, there and back, and torch's own 2.0 (one
     H200). It plans for each shape, which takes it some tenths of a second; captured passes have one.
     """
-    fastest = query.is_cuda and torch.cuda.get_device_capability(query.device) >= CUDNN_FROM
+    fastest = query.is_cuda and torch.cuda.get_device_capability(query.device)[0] == HOPPER
     return _by_kernel(query, key, value, scaling, "CUDNN_ATTENTION" if fastest else "FLASH_ATTENTION")
 
 
