@@ -143,10 +143,11 @@ def moved(batch: "Batch", device: torch.device) -> "Batch":
     return {name: one if name == ON_HOST else one.to(device) for name, one in batch.items()}
 
 
-def inputs(batch: "Batch", spans: Spans) -> Mapping[str, Any]:
+def inputs(batch: "Batch", spans: Spans | None) -> Mapping[str, Any]:
     """Arguments of the model's forward pass. The mask is read by nobody: without one, the model would make its own."""
     mask = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=batch["ids"].device)
-    return {"attention_mask": mask, "position_ids": batch["positions"], "spans": spans}
+    given = {"attention_mask": mask, "position_ids": batch["positions"]}
+    return given if spans is None else given | {"spans": spans}
 
 
 def attention_by_ends(config: Any, *, active: bool) -> AbstractContextManager[None]:

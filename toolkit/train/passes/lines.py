@@ -4,7 +4,7 @@ No token sees what comes after it, so padding at the end changes nothing, and ne
 needed: for captured passes of long rows of about one length (`toolkit.train.passes.shape`).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,6 @@ from toolkit.train.passes.end_to_end import AGREEMENT
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from toolkit.train.passes.batch import Batch
 
 NAME = "lines"  # of the attention, to transformers
 WIDTH = 24  # of the short lines that are compared
@@ -35,12 +33,6 @@ def attention_by_lines(config: Any) -> AbstractContextManager[None]:
 def is_by_lines(config: Any) -> bool:
     """Whether a model of this configuration computes attention so now."""
     return bool(config._attn_implementation == NAME)  # noqa: SLF001  # see docs/fragile.md
-
-
-def line_inputs(batch: "Batch") -> Mapping[str, Any]:
-    """Arguments of the model's forward pass. The mask is read by nobody: without one, the model would make its own."""
-    mask = torch.ones(1, 1, 1, 1, dtype=torch.bool, device=batch["ids"].device)
-    return {"attention_mask": mask, "position_ids": batch["positions"]}
 
 
 def lines_agree(causal: Any, width: int) -> bool:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from toolkit.train.passes.end_to_end import inputs, spans_of
-from toolkit.train.passes.lines import is_by_lines, line_inputs
+from toolkit.train.passes.lines import is_by_lines
 from toolkit.train.passes.packing import PADDING, visibility_mask
 
 if TYPE_CHECKING:
@@ -27,9 +27,7 @@ def attention_inputs(causal: Any, batch: "Batch", *, plain: bool) -> Mapping[str
     """
     if plain:
         return {"attention_mask": (batch["owner"] != PADDING).long()}
-    if is_by_lines(causal.config):
-        return line_inputs(batch)
-    if (spans := spans_of(batch)) is not None:
+    if (spans := spans_of(batch)) is not None or is_by_lines(causal.config):
         return inputs(batch, spans)
     config = causal.config
     full = visibility_mask(batch["owner"], batch["prefix"])
