@@ -258,7 +258,7 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
         self.fused = fused_parts(self.causal) if self.shape.long else NONE
         if (sizes := self.shape.captured) is None or drops(model):
             return None
-        self._sizes, trained = sizes, [one for one in model.parameters() if one.requires_grad]
+        trained = [one for one in model.parameters() if one.requires_grad]
         fill, backward = {"row_targets": IGNORED}, self.accelerator.backward
         return GraphedPass(partial(self.losses, model), backward, trained, sizes.lengths, fill)
 
@@ -267,9 +267,9 @@ class PackedTrainer(Seq2SeqTrainer):  # type: ignore[misc]
     ) -> "Tensor | None":
         """None if a sequence is longer than any line, or this process's share lacks a kind of row."""
         own = self._own(sequences)
-        if lacks_a_kind(own, sequences):
+        if self.shape.captured is None or lacks_a_kind(own, sequences):
             return None
-        parts = lay_out_split(own, self._pad, self._line_tokens, self._sizes, plain=self.shape.long)
+        parts = lay_out_split(own, self._pad, self._line_tokens, self.shape.captured, plain=self.shape.long)
         if parts is None:
             self.graphed_pass = None if self.shape.long else graphed_pass  # its memory is what this pass needs
             return None

@@ -17,7 +17,7 @@ from toolkit.data.encoding import IGNORED
 from toolkit.model.families.network import decoder, logits
 from toolkit.model.families.sizes import head_size
 from toolkit.train.passes.adapters import computing_by
-from toolkit.train.passes.kernels import in_chunks
+from toolkit.train.passes.kernels import alike, in_chunks
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -126,10 +126,7 @@ def _agrees(causal: Any, compared: Compared) -> bool:
         found, expected = ([one.detach(), *torch.autograd.grad((one.float() * weights).sum(), given)] for one in both)
     except Exception:  # noqa: BLE001  # no Triton, no compiler, an older card: torch's own operations remain
         return False
-    return all(
-        float((one.float() - other.float()).norm()) <= AGREEMENT * float(other.float().norm())
-        for one, other in zip(found, expected, strict=True)
-    )
+    return alike(found, expected, AGREEMENT)
 
 
 def _compared_product(causal: Any, random: Callable[..., "Tensor"]) -> tuple["Tensor", "Tensor", Sequence["Tensor"]]:

@@ -1,6 +1,6 @@
 """Fused kernels and chunked computation for a training pass."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import MethodType
 from typing import TYPE_CHECKING, Any
 
@@ -85,3 +85,11 @@ class _GradientsAhead(torch.autograd.Function):
         # A factor that bfloat16 would round: the weight of a nat in its step.
         own = None if gradients is None else (gradients.float() * of_total[0]).to(gradients.dtype)
         return (None, None, own, *([None] * (len(ctx.needs_input_grad) - 3)))
+
+
+def alike(found: "Iterable[Tensor]", expected: "Iterable[Tensor]", gap: float) -> bool:
+    """Whether each of these tensors differs from its counterpart by at most this share of the latter's norm."""
+    return all(
+        float((one.float() - other.float()).norm()) <= gap * float(other.float().norm())
+        for one, other in zip(found, expected, strict=True)
+    )

@@ -13,6 +13,7 @@ import torch
 from toolkit.model.families.attention import attention_by
 from toolkit.model.families.sizes import head_size
 from toolkit.train.passes.end_to_end import AGREEMENT
+from toolkit.train.passes.kernels import alike
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -46,10 +47,7 @@ def lines_agree(causal: Any, width: int) -> bool:
         wide, by_torch = (_computed(causal, width, by) for by in (causal_attention, _by_torch))
     except RuntimeError:  # no such kernel, or none for this width
         return False
-    return all(
-        float((one.float() - other.float()).norm()) <= AGREEMENT * float(other.float().norm())
-        for one, other in zip((*found, *wide), (*expected, *by_torch), strict=True)
-    )
+    return alike((*found, *wide), (*expected, *by_torch), AGREEMENT)
 
 
 def causal_attention(query: "Tensor", key: "Tensor", value: "Tensor", scaling: float | None = None) -> "Tensor":

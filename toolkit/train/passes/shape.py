@@ -42,7 +42,7 @@ def choose_shape(
         return Shape(long=True)
     # A pass that does not fit would need memory beside the graph's: so all rows of the training fit, not the drawn.
     lines = sizes_in_lines(draws, longest())
-    pays = padded_share(draws, lines) <= MOST_PADDING and lines.frame.tokens <= MAX_GRAPH_TOKENS
+    pays = lines.frame.tokens <= MAX_GRAPH_TOKENS and padded_share(draws, lines) <= MOST_PADDING
     return Shape(long=True, captured=lines if pays and lines_agree(causal, lines.frame.width) else None)
 
 
