@@ -1,15 +1,17 @@
 """A line for each sequence, and causal attention without a mask: what each computes alone."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from torch.nn.attention import SDPBackend
 from transformers import Qwen2Config, Qwen2ForCausalLM
 
 from toolkit.data.encoding import Encoded
 from toolkit.train.passes import lines, shape
 from toolkit.train.passes.batch import TrainSequence, drawn, lay_out, padded_share, row_sequence, sizes_in_lines
-from toolkit.train.passes.lines import attention_by_lines, causal_attention, lines_agree
+from toolkit.train.passes.lines import attention_by_lines, causal_attention, fastest_kernel, lines_agree
 from toolkit.train.passes.masks import attention_inputs
 from toolkit.train.passes.packing import Frame
 from toolkit.train.passes.shape import Shape, attention_captured, choose_shape
@@ -150,6 +152,27 @@ def test_a_kernel_that_computes_something_else_is_not_used(served, attention):
 
     assert not lines_agree(model(), 32)
     assert chosen([row(32)]) == Shape(long=True)
+
+
+@pytest.mark.parametrize(
+    ("device", "capability", "expected"),
+    [
+        ("cpu", None, "MATH"),
+        ("cuda", (8, 0), "FLASH_ATTENTION"),
+        ("cuda", (9, 0), "CUDNN_ATTENTION"),
+        ("cuda", (12, 0), "FLASH_ATTENTION"),
+    ],
+)
+def test_each_device_has_the_kernel_that_is_fastest_on_it(monkeypatch, device, capability, expected):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
+
+    assert fastest_kernel(torch.device(device)) == getattr(SDPBackend, expected)
+
+
+def test_on_a_card_rows_have_no_line_each_before_that_was_tried_there():
+    on_card = SimpleNamespace(device=torch.device("cuda"), config=model().config)
+
+    assert not lines_agree(on_card, 32)
 
 
 def test_only_long_passes_that_are_captured_have_another_attention():
