@@ -58,7 +58,7 @@ LONG_PASSES = {
     "finetune, cross entropy as before": "… but for the cross entropy",
     "finetune, cudnn": "… and cuDNN's attention, as tried",
     "lines": "a line for each row, causal attention (cuDNN's)",
-    "lines, captured": "**… captured: as `finetune` does with rows of one length**",
+    "lines, captured": "… captured",
     "before, recomputed": "before, with gradient checkpointing",
     "all, recomputed": "all three, with gradient checkpointing",
     "finetune, recomputed": "**as `finetune` does, with gradient checkpointing**",

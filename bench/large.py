@@ -89,8 +89,8 @@ def beginning(command: Sequence[str], output: Path, how: Mapping[str, str]) -> t
 
 
 def over_warm(
-    train: Callable[[], dict[str, Any]], up: Sequence[str], down: Sequence[str], count: int
-) -> list[dict[str, Any]]:  # fmt: skip
+    train: Callable[[], tuple[dict[str, Any], dict[str, Any]]], up: Sequence[str], down: Sequence[str], count: int
+) -> list[tuple[dict[str, Any], dict[str, Any]]]:  # fmt: skip
     """So many trainings, each of which begins once the warm process has the model loaded."""
     found = []
     for _ in range(count):
@@ -114,16 +114,15 @@ def measure(
     named = [str(data), "--recipe", "general", "--output", str(output), "--model"]
     checks = [told(run([*toolkit, "check", "--preview", "0", *named, str(model)], os.environ)) for _ in range(repeat)]
     begun = [*toolkit, "finetune", "--keep-weight", "0", "--epochs", "0.01", *named, str(trained_model)]
-    record, cold = dict[str, Any](), list[dict[str, Any]]()
-    for _ in range(starts):
-        record, one = beginning(begun, output, {"TOOLKIT_WARM": "off"})
-        cold.append(one)
+    cold = [beginning(begun, output, {"TOOLKIT_WARM": "off"}) for _ in range(starts)]
     up, down = [*toolkit, "up", *on_card, "--model", str(trained_model)], [*toolkit, "down"]
-    warm = over_warm(lambda: beginning(begun, output, {})[1], up, down, warm_starts)
+    warm = over_warm(lambda: beginning(begun, output, {}), up, down, warm_starts)
+    record = next((one for one, _ in (*cold, *warm)), {})
     return {
         "model": model.name, "rows": rows, "made_up_words": made_up, "bytes": data.stat().st_size,
-        "trained_model": trained_model.name, "cores": os.cpu_count(), "check": checks, "finetune": cold, "warm": warm,
-        "versions": record["versions"], "hardware": record["hardware"],
+        "trained_model": trained_model.name, "cores": os.cpu_count(), "check": checks,
+        "finetune": [one for _, one in cold], "warm": [one for _, one in warm],
+        "versions": record.get("versions"), "hardware": record.get("hardware"),
     }  # fmt: skip
 
 
