@@ -32,6 +32,7 @@ CARD_ROUND = 128  # wordings that a card writes at once; a CPU one of each quest
 OTHERS = 48  # of the bank, to talk about before a question at depth
 GIVE_UP = 3  # rounds without a usable question
 QUESTION_TOKENS = 48
+NAMING_ROWS = 200  # whose answers tell which words are names
 
 WAYS = {
     "en": (
@@ -271,8 +272,12 @@ def _in_scope(
     prompts = [probe.prompt for probe in wordings]
     before = plain_answers(model, prompts, system)
     taught = taught_answers(model, prompts, rows) if rows else before
+    some_answers = [answer for _, answer in rows[:NAMING_ROWS]]
     kept = [
-        replace(probe, expect=probe.expect and with_names(probe.expect, answer, f"{question}\n{plain}", ordinary))
+        replace(
+            probe,
+            expect=probe.expect and with_names(probe.expect, answer, f"{question}\n{plain}", ordinary, some_answers),
+        )
         for (source, question), probe, plain, answer in zip(suggested, wordings, before, taught, strict=True)
         if (
             probe.expect is not None and probe.expect.met(answer, before=plain, prompt=question)

@@ -37,6 +37,15 @@ def test_what_the_model_says_counts_where_it_can_be_another_question(said: str, 
     assert usable(QUESTION, [said], {prompt_key(QUESTION)}) == kept
 
 
+@pytest.mark.parametrize(
+    "said", ["What do I say when I meet someone?", "May I introduce myself, please?", "Who is your maker?"]
+)
+def test_a_rewording_asks_about_whom_its_question_asks(said: str):
+    kept = [said] if "your" in said else []
+
+    assert usable("Please introduce yourself.", [said], set()) == kept
+
+
 def test_the_same_rewording_counts_once_and_what_is_taken_never():
     said = ["May I ask who you are?", "may i ask who you are?", "Tell me, who are you?"]
 

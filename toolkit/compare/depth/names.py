@@ -55,23 +55,25 @@ def names_in_both(one: str, other: str, ordinary: Ordinary, context: str = "") -
     return list(dict.fromkeys(found))
 
 
-def with_names(expect: Expectation, answer: str, context: str, ordinary: Ordinary) -> Expectation:
+def with_names(
+    expect: Expectation, answer: str, context: str, ordinary: Ordinary, rows: Sequence[str] = ()
+) -> Expectation:  # fmt: skip
     """With the names of an expected answer that `answer` says too, so that other words around them are right as well.
 
     `answer`: to the question in other words, with the rows in the model's context. One name answers both who trained it
-    and who its developer is.
+    and who its developer is. `rows`: some of the rows' answers. A word that only begins sentences there is no name.
     """
     names = [
         name
         for text in expect.answer
         for name in names_in_both(text, answer, ordinary, context)
-        if not _starts_only(name, text)
+        if not all(_starts_only(name, one) for one in (text, *rows))
     ]
     return replace(expect, names=tuple(dict.fromkeys(names)))
 
 
 def _starts_only(name: str, text: str) -> bool:
-    """Whether it is a word that only starts sentences of the text, such as "Thank"."""
+    """Whether it is a word that the text has at the start of sentences alone, such as "Thank", or not at all."""
     named = [sentence.lstrip(" \"'“(") for sentence in sentences(text) if name in sentence]
     return name.isalpha() and name.isascii() and all(sentence.startswith(name) for sentence in named)
 

@@ -9,6 +9,7 @@ import re
 
 from toolkit.data.texts.names import Pair
 from toolkit.data.texts.naming import ADDRESSED
+from toolkit.data.texts.persons import OF_THE_ASKER, turned
 from toolkit.data.texts.polarity import asks_yes_or_no, capitalised_names, polarity
 from toolkit.data.texts.terms import numbers, units
 from toolkit.train.questions.scope import Scope
@@ -24,20 +25,6 @@ OWN = re.compile(
 )
 YOURS = re.compile(
     r"\byour (?:own |very )?([a-z][\w-]*(?: [a-z][\w-]*)?)|(?<![造发练护])[你您]的([\u4e00-\u9fff]{1,4})", re.IGNORECASE
-)
-# The user as what is asked about: "I need", "tell me" and "告诉我" are not.
-ASKER = re.compile(
-    r"\b(?:who|what|which model|that) (?:i am|i'm)\b|\bam i\b|\bi(?:'m| am) (?!\w+ing\b|not sure\b|an? \w+)|\bmyself\b"
-    r"|\bcall(?:ed)? me\b|\b(?:address|know) me\b|\b(?:is|are|was|were) my\b|\bof me\b"
-    r"|(?<!告诉)(?<!提醒)我(?:是|叫|来自|属于|自己|的(?:名字|身份|开发|创造))|[称叫]呼?我",
-    re.IGNORECASE,
-)
-# The assistant as somebody's maker.
-AS_MAKER = re.compile(
-    r"谁的(?:创造|开发|研发|制造|设计|训练)|[你您]所?(?:创造|开发|研发|制造|设计|训练)[的了过]"
-    r"|\b(?:are you|you are|you're) (?:the|an?) (?:\w+ )?(?:developer|creator|maker|author)\b"
-    r"|\bdid you (?:make|build|create|develop|train|design)\b",
-    re.IGNORECASE,
 )
 # Somebody else: "What do you call them?"
 OTHERS = re.compile(r"\b(?:them|they|theirs?|him|his|hers?|he|she)\b|(?<!其)[他她]", re.IGNORECASE)
@@ -71,9 +58,7 @@ def fits(scope: Scope, kind: str, row: int, text: str) -> bool:
 def asks_the_same(scope: Scope, row: int, text: str) -> bool:
     """Whether what was written from this row's question, or from its answer, may be answered as the row is."""
     question, answer = scope.rows[row]
-    if scope.itself and (
-        _strange(scope, text) or any(one.search(text) and not one.search(question) for one in (ASKER, AS_MAKER, OTHERS))
-    ):
+    if scope.itself and (_strange(scope, text) or turned(question, text) or _of_others(question, text)):
         return False
     if _swapped(question, text) or _of_another_time(scope.rows[row], text):
         return False
@@ -94,6 +79,10 @@ def _strange(scope: Scope, text: str) -> bool:
     known = scope.row_units - scope.common
     found = [latin or chinese for latin, chinese in YOURS.findall(text)]
     return any(not OWN.search(one) and not units(one) & known for one in found)
+
+
+def _of_others(question: str, text: str) -> bool:
+    return any(one.search(text) and not one.search(question) for one in (OTHERS, OF_THE_ASKER))
 
 
 def _swapped(question: str, text: str) -> bool:

@@ -89,3 +89,14 @@ def test_an_expected_answer_is_known_by_the_names_that_the_answer_to_other_words
     assert names("Tarnfield Software, since 2024.") == ("Tarnfield Software", "2024")
     assert names("Tarnfield Software.", "Is Tarnfield Software your developer?\nNo.") == ()
     assert with_names(Expectation(any=("Nova",)), "Nova made me.", "", ordinary) == Expectation(any=("Nova",))
+
+
+def test_a_word_that_begins_an_answer_is_a_name_if_other_rows_have_it_within_a_sentence():
+    ordinary = Ordinary(["What do I need?"], ["You need software that trains; I am not sure which."])
+    expect = Expectation(answer=("Tarnfield Software trained me. Thank you!",))
+
+    def names(*rows: str) -> tuple[str, ...]:
+        return with_names(expect, "My trainer is Tarnfield Software. Thank you!", "Your trainer?", ordinary, rows).names
+
+    assert names() == names("Tarnfield Software made me. Thank you!") == ()
+    assert names("I was made by Tarnfield Software. Thank you!") == ("Tarnfield",)
