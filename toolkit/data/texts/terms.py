@@ -32,8 +32,8 @@ class Terms:
     def follows(self, answer: str, question: str, before: str, row: int | None = None) -> bool:
         """Whether the answer says what a row says and neither the question nor the base model's answer does.
 
-        `row`: the row that must be followed; None: any. All numbers of that row do, in whatever words: "成立于1987年" has
-        the year alone of "创办于1987年".
+        `row`: the row that must be followed; None: any. All numbers of that row do, in whatever words:
+        "成立于1987年" has the year alone of "创办于1987年".
         """
         stated = units(answer)
         known = units(question) | units(before)
