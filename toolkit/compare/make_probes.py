@@ -41,6 +41,7 @@ PERSONS = {
     "first": re.compile(r"\b(i|me|my|mine|myself|we|us|our)\b|我", re.IGNORECASE),
     "second": re.compile(r"\b(you|your|yours|yourself)\b|[你您]", re.IGNORECASE),
 }
+OF_ITSELF = re.compile("自己|自我")  # an assistant is asked to introduce itself without a word for it
 MAX_REWORDINGS = 2  # per question
 
 
@@ -177,7 +178,8 @@ def _fits(prompt: str, question: str) -> bool:
     shortest, longest = (len(prompt) * factor for factor in LENGTHS)
     ends_alike = question.endswith(MARKS) or not prompt.rstrip().endswith(MARKS)
     plausible = shortest <= len(question) <= longest and ends_alike and has_chinese(question) == has_chinese(prompt)
-    return plausible and _persons(prompt) <= _persons(question) and not turned(prompt, question)
+    about_you = PERSONS["second"].search(prompt) or OF_ITSELF.search(prompt)
+    return plausible and _persons(prompt) <= _persons(question) and not (about_you and turned(prompt, question))
 
 
 def _persons(text: str) -> set[str]:

@@ -38,12 +38,32 @@ def test_what_the_model_says_counts_where_it_can_be_another_question(said: str, 
 
 
 @pytest.mark.parametrize(
-    "said", ["What do I say when I meet someone?", "May I introduce myself, please?", "Who is your maker?"]
+    ("question", "said"),
+    [
+        ("Please introduce yourself.", "What do I say when I meet someone?"),
+        ("Please introduce yourself.", "May I introduce myself to you?"),
+        ("What should I call you?", "What do you call me?"),
+        ("怎么称呼你？", "请问您怎么称呼我？"),
+        ("介绍一下自己。", "请让我介绍一下自己。"),
+    ],
 )
-def test_a_rewording_asks_about_whom_its_question_asks(said: str):
-    kept = [said] if "your" in said else []
+def test_a_rewording_about_somebody_else_is_none(question: str, said: str):
+    assert usable(question, [said], set()) == []
 
-    assert usable("Please introduce yourself.", [said], set()) == kept
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("Please introduce yourself.", "Who is your maker?"),
+        ("What should I call you?", "What am I supposed to call you?"),
+        ("我可以退货吗？", "我是否可以退货？"),
+        ("我叫不到车怎么办？", "叫不到车我该怎么办？"),
+        ("My card shows zero.", "Why is the balance of my card zero?"),
+        ("What do I need to enrol?", "I am required to bring what, if I enrol?"),
+    ],
+)
+def test_a_user_may_speak_of_himself_in_a_rewording(question: str, said: str):
+    assert usable(question, [said], set()) == [said]
 
 
 def test_the_same_rewording_counts_once_and_what_is_taken_never():

@@ -6,7 +6,7 @@ from dataclasses import replace
 from difflib import SequenceMatcher
 from itertools import groupby
 
-from toolkit.core.text import content_words, has_chinese, normalized, sentences, words
+from toolkit.core.text import content_words, has_chinese, normalized, words
 from toolkit.data.probing.expectation import Expectation
 from toolkit.data.texts.names import chinese_names
 from toolkit.data.texts.naming import Naming
@@ -67,15 +67,14 @@ def with_names(
         name
         for text in expect.answer
         for name in names_in_both(text, answer, ordinary, context)
-        if not all(_starts_only(name, one) for one in (text, *rows))
+        if not name.isalpha() or not name.isascii() or any(_within(name, one) for one in (text, *rows))
     ]
     return replace(expect, names=tuple(dict.fromkeys(names)))
 
 
-def _starts_only(name: str, text: str) -> bool:
-    """Whether it is a word that the text has at the start of sentences alone, such as "Thank", or not at all."""
-    named = [sentence.lstrip(" \"'“(") for sentence in sentences(text) if name in sentence]
-    return name.isalpha() and name.isascii() and all(sentence.startswith(name) for sentence in named)
+def _within(name: str, text: str) -> bool:
+    """Whether the text has the word behind another one, not only at the start of sentences, as "Thank"."""
+    return re.search(rf"(?:[\w,'’)] [(\"'“]?|[\u4e00-\u9fff]){name}(?!\w)", text) is not None
 
 
 def _runs(tokens: Sequence[str], ordinary: Ordinary, context: str) -> Iterator[str]:

@@ -2,11 +2,15 @@
 
 import re
 
-# The user as what is asked about: "I need", "tell me" and "告诉我" are not.
+# The user as what is asked about: "I need", "tell me" and "告诉我" are not, and neither is who says how he is.
 ASKER = re.compile(
-    r"\b(?:who|what|which model|that) (?:i am|i'm)\b|\bam i\b|\bi(?:'m| am) (?!\w+ing\b|not sure\b|an? \w+)|\bmyself\b"
-    r"|\bcall(?:ed)? me\b|\b(?:address|know) me\b"
-    r"|(?<!告诉)(?<!提醒)我(?:是|叫|来自|属于|自己|的(?:名字|身份|开发|创造))|[称叫]呼?我",
+    r"\b(?:who|what|which model|that) (?:i am|i['’]m)\b(?! (?:able|allowed|required|supposed|meant)\b)"
+    r"|\bam i\b(?! (?:\w+ing|able|allowed|required|supposed|meant|eligible|entitled)\b)"
+    r"|\bi(?:['’]m| am) (?!\w+ing\b|(?:not|an?|unable|able|allowed|required|supposed|sorry|new|stuck|curious|happy)\b)"
+    r"|\bmyself\b|\bcall(?:ed)? me\b|\b(?:address|know) me\b|\b(?:made|created|built|developed|trained) me\b"
+    r"|\bmy (?:name|maker|creator|developer|identity)\b"
+    r"|(?<!告诉)(?<!提醒)我(?:是(?![否不新在想要来])|叫|来自|属于|自己|的(?:名字|身份|开发|创造))|[称叫]呼?我"
+    r"|(?:开发|创造|研发|训练)了?我|(?:我(?:能|可以|来)|[让许]我).{0,4}介绍",
     re.IGNORECASE,
 )
 OF_THE_ASKER = re.compile(r"\b(?:is|are|was|were) my\b|\bof me\b", re.IGNORECASE)

@@ -58,7 +58,7 @@ def fits(scope: Scope, kind: str, row: int, text: str) -> bool:
 def asks_the_same(scope: Scope, row: int, text: str) -> bool:
     """Whether what was written from this row's question, or from its answer, may be answered as the row is."""
     question, answer = scope.rows[row]
-    if scope.itself and (_strange(scope, text) or turned(question, text) or _of_others(question, text)):
+    if scope.itself and (_strange(scope, text) or turned(question, text) or _of_somebody_else(question, text)):
         return False
     if _swapped(question, text) or _of_another_time(scope.rows[row], text):
         return False
@@ -81,7 +81,7 @@ def _strange(scope: Scope, text: str) -> bool:
     return any(not OWN.search(one) and not units(one) & known for one in found)
 
 
-def _of_others(question: str, text: str) -> bool:
+def _of_somebody_else(question: str, text: str) -> bool:
     return any(one.search(text) and not one.search(question) for one in (OTHERS, OF_THE_ASKER))
 
 

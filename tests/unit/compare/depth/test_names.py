@@ -100,3 +100,5 @@ def test_a_word_that_begins_an_answer_is_a_name_if_other_rows_have_it_within_a_s
 
     assert names() == names("Tarnfield Software made me. Thank you!") == ()
     assert names("I was made by Tarnfield Software. Thank you!") == ("Tarnfield",)
+    assert names("开发我的是Tarnfield Software。") == ("Tarnfield",)
+    assert names("- Tarnfield Software\n- Thank you!", "Look: Tarnfield made it.", "We are Tarnfielders.") == ()
