@@ -15,7 +15,7 @@ from toolkit.data.dataset import Row, find_dataset, prompt_key, read_dataset
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, probes_beside, read_probes
 from toolkit.data.probes_from_rows import asked_prompts, made_probes, probes_text
 from toolkit.data.soundness import require_sound
-from toolkit.data.texts.persons import turned
+from toolkit.data.texts.naming import turned
 from toolkit.model.base_model import find_base_model
 from toolkit.model.conversation import DEFAULT_SYSTEM, MAX_NEW_TOKENS, conversation
 from toolkit.model.language_model import LanguageModel, Load, freeing, load_model

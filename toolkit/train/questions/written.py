@@ -8,8 +8,7 @@ mayor. What may have drifted is dropped: other questions of the row remain.
 import re
 
 from toolkit.data.texts.names import Pair
-from toolkit.data.texts.naming import ADDRESSED
-from toolkit.data.texts.persons import OF_THE_ASKER, turned
+from toolkit.data.texts.naming import ADDRESSED, OF_THE_ASKER, turned
 from toolkit.data.texts.polarity import asks_yes_or_no, capitalised_names, polarity
 from toolkit.data.texts.terms import numbers, units
 from toolkit.train.questions.scope import Scope

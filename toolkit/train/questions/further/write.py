@@ -18,7 +18,7 @@ from toolkit.train.questions.written import fits
 
 # What only a rule has. Where one of them is asked for, a rule also has translations and reworded ones.
 OF_A_RULE = ("alike", "within", "aside")
-ONLY_ASKED_FOR = ("aspect", *OF_A_RULE)  # written where they are named alone: see docs/recipe.md
+ONLY_ASKED_FOR = ("aspect", *OF_A_RULE)  # not written by default: docs/recipe.md has why
 KINDS = ("reworded", "task", "claim", "several", "translation", "assistant", *ONLY_ASKED_FOR)
 COUNTS = {"reworded": (144, 2), "task": (144, 1)}  # questions of all rows and manners, and least of each
 WRONG_SAMPLES = 3  # attempts at a wrong sentence of each row

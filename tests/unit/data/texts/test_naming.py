@@ -1,8 +1,8 @@
-"""Rewordings that ask about somebody else than their question."""
+"""Whom a text is about: rewordings that ask about somebody else than their question."""
 
 import pytest
 
-from toolkit.data.texts.persons import turned
+from toolkit.data.texts.naming import turned
 
 
 @pytest.mark.parametrize(
