@@ -15,7 +15,7 @@ from toolkit.data.dataset import Row, find_dataset, prompt_key, read_dataset
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, probes_beside, read_probes
 from toolkit.data.probes_from_rows import asked_prompts, made_probes, probes_text
 from toolkit.data.soundness import require_sound
-from toolkit.data.texts.naming import turned
+from toolkit.data.texts.naming import ADDRESSED, turned
 from toolkit.model.base_model import find_base_model
 from toolkit.model.conversation import DEFAULT_SYSTEM, MAX_NEW_TOKENS, conversation
 from toolkit.model.language_model import LanguageModel, Load, freeing, load_model
@@ -39,7 +39,7 @@ QUOTES = "\"'“”‘’「」"
 MARKS = ("?", "？")
 PERSONS = {
     "first": re.compile(r"\b(i|me|my|mine|myself|we|us|our)\b|我", re.IGNORECASE),
-    "second": re.compile(r"\b(you|your|yours|yourself)\b|[你您]", re.IGNORECASE),
+    "second": ADDRESSED,
 }
 OF_ITSELF = re.compile("自己|自我")  # an assistant is asked to introduce itself without a word for it
 MAX_REWORDINGS = 2  # per question
@@ -178,7 +178,7 @@ def _fits(prompt: str, question: str) -> bool:
     shortest, longest = (len(prompt) * factor for factor in LENGTHS)
     ends_alike = question.endswith(MARKS) or not prompt.rstrip().endswith(MARKS)
     plausible = shortest <= len(question) <= longest and ends_alike and has_chinese(question) == has_chinese(prompt)
-    about_you = PERSONS["second"].search(prompt) or OF_ITSELF.search(prompt)
+    about_you = ADDRESSED.search(prompt) or OF_ITSELF.search(prompt)
     return plausible and _persons(prompt) <= _persons(question) and not (about_you and turned(prompt, question))
 
 

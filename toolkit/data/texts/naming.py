@@ -98,4 +98,9 @@ def turned(question: str, text: str) -> bool:
     """Whether a text that was written from the question asks about the user, or about what the assistant made, and the
     question does not: "What do you call me?" from "What should I call you?".
     """
-    return any(one.search(text) and not one.search(question) for one in (ASKER, AS_MAKER))
+    return brings(question, text, ASKER, AS_MAKER)
+
+
+def brings(question: str, text: str, *patterns: re.Pattern[str]) -> bool:
+    """Whether the text has something of one of the patterns that the question has nothing of."""
+    return any(one.search(text) and not one.search(question) for one in patterns)

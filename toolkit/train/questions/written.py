@@ -8,7 +8,7 @@ mayor. What may have drifted is dropped: other questions of the row remain.
 import re
 
 from toolkit.data.texts.names import Pair
-from toolkit.data.texts.naming import ADDRESSED, OF_THE_ASKER, turned
+from toolkit.data.texts.naming import ADDRESSED, OF_THE_ASKER, brings, turned
 from toolkit.data.texts.polarity import asks_yes_or_no, capitalised_names, polarity
 from toolkit.data.texts.terms import numbers, units
 from toolkit.train.questions.scope import Scope
@@ -57,7 +57,9 @@ def fits(scope: Scope, kind: str, row: int, text: str) -> bool:
 def asks_the_same(scope: Scope, row: int, text: str) -> bool:
     """Whether what was written from this row's question, or from its answer, may be answered as the row is."""
     question, answer = scope.rows[row]
-    if scope.itself and (_strange(scope, text) or turned(question, text) or _of_somebody_else(question, text)):
+    if scope.itself and (
+        _strange(scope, text) or turned(question, text) or brings(question, text, OTHERS, OF_THE_ASKER)
+    ):
         return False
     if _swapped(question, text) or _of_another_time(scope.rows[row], text):
         return False
@@ -78,10 +80,6 @@ def _strange(scope: Scope, text: str) -> bool:
     known = scope.row_units - scope.common
     found = [latin or chinese for latin, chinese in YOURS.findall(text)]
     return any(not OWN.search(one) and not units(one) & known for one in found)
-
-
-def _of_somebody_else(question: str, text: str) -> bool:
-    return any(one.search(text) and not one.search(question) for one in (OTHERS, OF_THE_ASKER))
 
 
 def _swapped(question: str, text: str) -> bool:
