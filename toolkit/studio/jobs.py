@@ -56,24 +56,19 @@ class JobRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """One command that the studio started, as its folder has it. `watched`: its end is about to be written there."""
+    """One command that the studio started, as its folder has it.
+
+    `state`: when it was looked up, so that a page which is made while the job ends is of one moment. `lost`: it
+    ended while no studio was there to see how.
+    """
 
     folder: Path
     record: JobRecord
-    watched: bool = False
+    state: str
 
     @property
     def number(self) -> int:
         return int(self.folder.name)
-
-    @property
-    def state(self) -> str:
-        """`lost`: it ended while no studio was there to see how."""
-        if self.record.code is None:
-            return RUNNING if self.watched or is_locked(self.folder) else LOST
-        if self.record.code == 0 or self.record.code in VERDICTS:
-            return DONE
-        return STOPPED if self.record.code == STOPPED_CODE or self.record.stopping else FAILED
 
     @property
     def command(self) -> str:
@@ -147,7 +142,7 @@ class Jobs:
             record = JobRecord(**{**value, "arguments": tuple(value["arguments"])})
         except (OSError, ValueError, TypeError, KeyError):
             raise ConfigError(f"There is no job {number}.", next="See the list of jobs.") from None
-        return Job(folder=folder, record=record, watched=watched)
+        return Job(folder=folder, record=record, state=_state(record, watched or is_locked(folder)))
 
     @property
     def running(self) -> Job | None:
@@ -247,6 +242,14 @@ class Jobs:
                 path.unlink()
             old.rmdir()
         return folder
+
+
+def _state(record: JobRecord, running: bool) -> str:
+    if record.code is None:
+        return RUNNING if running else LOST
+    if record.code == 0 or record.code in VERDICTS:
+        return DONE
+    return STOPPED if record.code == STOPPED_CODE or record.stopping else FAILED
 
 
 def _write(folder: Path, record: JobRecord) -> None:

@@ -83,9 +83,11 @@ def test_another_studio_sees_and_stops_a_job_whose_studio_is_gone(jobs: Jobs, wa
     later = Jobs(tmp_path / "jobs", tmp_path)
 
     assert later.running is not None
+    found = later.find(job.number)
     later.stop(job.number)
 
     assert ended(jobs, job).state == STOPPED
+    assert found.state == RUNNING  # whatever is made of it is of one moment, its end seen or not
 
 
 @pytest.mark.parametrize("written", [0, 1])
