@@ -132,4 +132,4 @@ def test_progress_is_the_last_task_in_a_line(tmp_path: Path):
     writing_to(tmp_path / EVENTS)(Progress(task="Training", done=3, total=4, detail="loss 0.42"))
     record = JobRecord(action="train", subject="x", arguments=(), started_at="")
 
-    assert progress_of(Job(folder=tmp_path, record=record)) == "Training 3/4, loss 0.42"
+    assert progress_of(Job(folder=tmp_path, record=record, state=RUNNING)) == "Training 3/4, loss 0.42"

@@ -9,7 +9,7 @@ from tests.fakes.paired import two_runs
 from toolkit.core.events import Progress, writing_to
 from toolkit.core.files import lock_folder
 from toolkit.studio.desk import Desk
-from toolkit.studio.jobs import EVENTS, RECORD, Job, JobRecord, _write
+from toolkit.studio.jobs import EVENTS, RECORD, RUNNING, Job, JobRecord, _write
 from toolkit.studio.pages.job_pages import job_page
 from toolkit.studio.pages.live_answers import SHOWN_ANSWERS, answers_so_far
 from toolkit.studio.pages.page import Reader
@@ -29,7 +29,7 @@ def _job(tmp_path: Path):
     _write(folder, record)
     assert (folder / RECORD).is_file()
     with lock_folder(folder):
-        yield desk, Job(folder=folder, record=record)
+        yield desk, Job(folder=folder, record=record, state=RUNNING)
 
 
 def say(

@@ -10,7 +10,7 @@ from toolkit.core.errors import ConfigError, DataError
 from toolkit.studio.actions import ACTIONS
 from toolkit.studio.desk import Desk
 from toolkit.studio.forms import Form
-from toolkit.studio.jobs import Job, JobRecord, Jobs
+from toolkit.studio.jobs import DONE, RUNNING, Job, JobRecord, Jobs
 from toolkit.studio.pages.page import Reader
 from toolkit.studio.pages.run_pages import runs_page
 from toolkit.studio.pages.sweep_pages import one_sweep_page, sweep_html
@@ -32,7 +32,7 @@ class StartedJobs(Jobs):
     def start(self, action, subject, arguments) -> Job:
         self.started.append((action, subject, tuple(arguments)))
         record = JobRecord(action=action, subject=subject, arguments=tuple(arguments), started_at="2026-01-01")
-        return Job(folder=self.folder / "1", record=record)
+        return Job(folder=self.folder / "1", record=record, state=RUNNING)
 
 
 @pytest.fixture(name="desk")
@@ -114,7 +114,9 @@ def test_a_sweep_is_started_with_the_command_that_the_page_shows(desk: Desk):
 def test_a_job_leads_to_its_sweep(desk: Desk):
     written(desk, entry(0, 0.95, 0.01))
     job = Job(
-        folder=Path("1"), record=JobRecord(action="sweep", subject="mine.json", arguments=COMMAND, started_at="2025")
+        folder=Path("1"),
+        state=DONE,
+        record=JobRecord(action="sweep", subject="mine.json", arguments=COMMAND, started_at="2025"),
     )
     later = replace(job, record=replace(job.record, started_at="2027"))
     resumed = replace(later, record=replace(later.record, subject=NAME))
