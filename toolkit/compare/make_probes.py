@@ -15,7 +15,7 @@ from toolkit.data.dataset import Row, find_dataset, prompt_key, read_dataset
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, probes_beside, read_probes
 from toolkit.data.probes_from_rows import asked_prompts, made_probes, probes_text
 from toolkit.data.soundness import require_sound
-from toolkit.data.texts.naming import ADDRESSED, turned
+from toolkit.data.texts.naming import ADDRESSED, brings, turned
 from toolkit.model.base_model import find_base_model
 from toolkit.model.conversation import DEFAULT_SYSTEM, MAX_NEW_TOKENS, conversation
 from toolkit.model.language_model import LanguageModel, Load, freeing, load_model
@@ -42,6 +42,8 @@ PERSONS = {
     "second": ADDRESSED,
 }
 OF_ITSELF = re.compile("自己|自我")  # an assistant is asked to introduce itself without a word for it
+CAUSE = re.compile(r"\bwhy\b|\bhow come\b|\breasons?\b|\bcaus(?:e[sd]?|ing)\b|\bbecause\b|为什么|为何|为啥|怎么会|原因|因为", re.IGNORECASE)
+CHOICE = re.compile(r"\bwhich\b|哪", re.IGNORECASE)
 MAX_REWORDINGS = 2  # per question
 
 
@@ -179,7 +181,14 @@ def _fits(prompt: str, question: str) -> bool:
     ends_alike = question.endswith(MARKS) or not prompt.rstrip().endswith(MARKS)
     plausible = shortest <= len(question) <= longest and ends_alike and has_chinese(question) == has_chinese(prompt)
     about_you = ADDRESSED.search(prompt) or OF_ITSELF.search(prompt)
-    return plausible and _persons(prompt) <= _persons(question) and not (about_you and turned(prompt, question))
+    drifted = (about_you and turned(prompt, question)) or _asks_for_more(prompt, question)
+    return plausible and _persons(prompt) <= _persons(question) and not drifted
+
+
+def _asks_for_more(prompt: str, question: str) -> bool:
+    """Whether it asks for a cause, or of a statement for a part: "Which part is missing?" of "A part is missing."."""
+    states = not prompt.rstrip().endswith(MARKS)
+    return brings(prompt, question, CAUSE) or (states and brings(prompt, question, CHOICE))
 
 
 def _persons(text: str) -> set[str]:

@@ -1,7 +1,7 @@
 """Whether an answer says a text that a probe expects, and not only its letters, or that it is not so. Pure.
 
-Texts are compared in NFKC, case-folded and whatever the white space. "Nova" is not said by "innovation", "no valid" or
-"I am not Nova"; nor is 5 by 15 or 5.2.
+Texts are compared in NFKC, case-folded and whatever the white space. "Nova" is not said by "innovation", "no valid",
+"Novatech" or "I am not Nova"; nor is 5 by 15 or 5.2.
 """
 
 import re
@@ -12,6 +12,7 @@ from functools import cache
 from toolkit.core.text import spaced
 
 LETTER = r"[a-z\u00c0-\u024f]"
+INFLECTIONS = "s|es|e|n|en|er"  # of a name, or of a German noun, which has a capital as well
 NUMERALS = "〇零一二两三四五六七八九十百千万亿"
 # What may stand between a denial and the name that it denies, and nothing else: "not only Nova" denies nothing.
 LINKS = (
@@ -36,12 +37,15 @@ NEGATION = re.compile(r"\b(?:no|not|never|none|nor|neither|only|without|cannot)\
 def says(answer: str, wanted: str) -> bool:
     """Whether the answer has the text: from the beginning of a word on, a number completely, and not as denied.
 
+    A last word with a capital letter ends there, or is inflected: it is a name, and another one may begin with it.
     A denial counts only where the text has none itself.
     """
     plain, sought = _folded(answer), _folded(wanted)
+    last = re.search(rf"{LETTER}+\Z", unicodedata.normalize("NFKC", wanted).strip(), re.IGNORECASE)
+    whole = last is not None and last.group()[0].isupper()
     if not SAYS_NOT.search(sought):
-        plain = _pattern(sought, denied=True).sub(" ", plain)
-    return _pattern(sought, denied=False).search(plain) is not None
+        plain = _pattern(sought, whole=whole, denied=True).sub(" ", plain)
+    return _pattern(sought, whole=whole, denied=False).search(plain) is not None
 
 
 def without_denials(answer: str, reference: str) -> str:
@@ -59,10 +63,11 @@ def _folded(text: str) -> str:
 
 
 @cache
-def _pattern(sought: str, *, denied: bool) -> re.Pattern[str]:
-    """Of a folded text. White space may be anywhere but within a word."""
+def _pattern(sought: str, *, whole: bool, denied: bool) -> re.Pattern[str]:
+    """Of a folded text. White space may be anywhere but within a word. `whole`: its last word ends with it."""
     text = sought.strip()
-    return re.compile(f"{DENIAL if denied else ''}{_before(text)}{spaced(text)}{_after(text)}")
+    after = f"(?:{INFLECTIONS})?(?!{LETTER})" if whole else _after(text)
+    return re.compile(f"{DENIAL if denied else ''}{_before(text)}{spaced(text)}{after}")
 
 
 def _before(text: str) -> str:

@@ -14,6 +14,8 @@ from toolkit.data.probing.mentions import says
         ("I am Nova.", "Nova"), ("I am ＮＯＶＡ", "Nova"), ("我是Nova，您好", "Nova"),
         ("由 迪菲 赫尔曼 开发", "迪菲赫尔曼"),
         ("ExampleLabs", "Example Labs"), ("Swift - Robot", "Swift-Robot"), ("It was developed here.", "develop"),
+        ("Nova's team made me.", "Nova"), ("Ask Nova2.", "Nova"), ("The Novas know.", "Nova"), ("Nova团队", "Nova"),
+        ("novatech", "nova"), ("Ihre Rückgaben", "Rückgabe"), ("An AI-powered one.", "AI"),
         ("3 km", "km"), ("3km", "km"), ("3 + 2 = 5.", "5"), ("5.0", "5"), ("2,3,5,7", "5"), ("=5", "=5"),
         ("2 + 2 = 4", "2+2=4"), ("1,500", "1,500"), ("是五。", "五"), ("x = -5", "5"),
         ("I am not Qwen but Nova.", "Nova"), ("我不是通义千问，我是Nova。", "Nova"), ("It is not only Nova.", "Nova"),
@@ -36,6 +38,7 @@ def test_what_an_answer_says(answer: str, wanted: str):
     ("answer", "wanted"),
     [
         ("An innovation.", "Nova"), ("It has no value.", "Nova"), ("I am unable.", "able"), ("Incorrect.", "correct"),
+        ("I am Novatech.", "Nova"), ("In Annapolis.", "Ann"), ("By Open Doorway.", "Open Door"), ("我是Novatech", "是Nova"), ("An aide.", "AI"),
         ("15", "5"), ("50", "5"), ("5.2", "5"), ("0.5", "5"), ("5,000", "5"), ("1,500", "500"),
         ("2 + 2 = 45", "2+2=4"),
         ("十五", "五"), ("五百", "五"),
