@@ -42,7 +42,9 @@ PERSONS = {
     "second": ADDRESSED,
 }
 OF_ITSELF = re.compile("自己|自我")  # an assistant is asked to introduce itself without a word for it
-CAUSE = re.compile(r"\bwhy\b|\bhow come\b|\breasons?\b|\bcaus(?:e[sd]?|ing)\b|\bbecause\b|为什么|为何|为啥|怎么会|原因|因为", re.IGNORECASE)
+CAUSE = re.compile(
+    r"\b(?:why|how come|reasons?|caus(?:e[sd]?|ing)|because)\b|为什么|为何|为啥|怎么会|原因|因为", re.IGNORECASE
+)
 CHOICE = re.compile(r"\bwhich\b|哪", re.IGNORECASE)
 MAX_REWORDINGS = 2  # per question
 

@@ -38,7 +38,8 @@ def test_what_an_answer_says(answer: str, wanted: str):
     ("answer", "wanted"),
     [
         ("An innovation.", "Nova"), ("It has no value.", "Nova"), ("I am unable.", "able"), ("Incorrect.", "correct"),
-        ("I am Novatech.", "Nova"), ("In Annapolis.", "Ann"), ("By Open Doorway.", "Open Door"), ("我是Novatech", "是Nova"), ("An aide.", "AI"),
+        ("I am Novatech.", "Nova"), ("In Annapolis.", "Ann"), ("By Open Doorway.", "Open Door"),
+        ("我是Novatech", "是Nova"), ("An aide.", "AI"),
         ("15", "5"), ("50", "5"), ("5.2", "5"), ("0.5", "5"), ("5,000", "5"), ("1,500", "500"),
         ("2 + 2 = 45", "2+2=4"),
         ("十五", "五"), ("五百", "五"),
