@@ -138,6 +138,7 @@ def test_a_chinese_page_names_thresholds_and_verdicts_in_chinese():
         "weight",
         "toolkit",
         "nat",
+        *("probes", "more"),  # the name of an option
     }
 
 
