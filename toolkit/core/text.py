@@ -10,7 +10,12 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cache
 
-WORD = re.compile(r"[^\W_\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]+|\s+|.", re.DOTALL)
+# Runs of letters; in Indic scripts with their vowel signs, which Python does not count as letters. Thai lacks spaces, too.
+WORD = re.compile(
+    r"(?:[^\W_\u0e00-\u0eff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]|[\u0300-\u036f\u0900-\u0963\u0966-\u0dff])+|\s+|.",
+    re.DOTALL,
+)
+ONE_SIGN = str.maketrans({"‘": "'", "’": "'", "ʼ": "'", "“": '"', "”": '"', "„": '"', "‐": "-", "–": "-", "−": "-"})
 MARKDOWN_ESCAPES = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;"} | {sign: f"\\{sign}" for sign in "\\|`*_[]~$#!"}
 )
@@ -33,6 +38,9 @@ IDS = "i"  # the type of an array of token ids
 LETTER = r"[A-Za-z\u00c0-\u024f]"
 LATIN = r"[A-Za-z0-9\u00c0-\u024f]"
 IN_A_WORD = re.compile(f"{LATIN}{{2}}")
+# Letters of scripts with spaces between words: Latin ones, also those of Vietnamese, Greek, Cyrillic; and katakana,
+# whose words end where another script begins.
+ALPHABETS = (r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]", r"[\u0370-\u03ff]", r"[\u0400-\u052f]", r"[\u30a1-\u30fa\u30fc]")
 
 
 def printable(text: str) -> str:
@@ -118,9 +126,8 @@ def rouge_l(reference: str, answer: str) -> float:
 
 
 def content_words(text: str) -> list[str]:
-    """The words with a letter or digit, in NFKC and case-folded."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return [word for word in words(folded) if any(character.isalnum() for character in word)]
+    """The words with a letter or digit, folded."""
+    return [word for word in words(folded(text)) if any(character.isalnum() for character in word)]
 
 
 def language_code(text: str) -> str:
@@ -133,15 +140,25 @@ def has_chinese(text: str) -> bool:
     return any("\u4e00" <= character <= "\u9fff" for character in text)
 
 
+def unified(text: str) -> str:
+    """In NFKC, with one apostrophe, quotation mark and hyphen: models write ’ and ‑ where users write ' and -."""
+    return unicodedata.normalize("NFKC", text).translate(ONE_SIGN)
+
+
+def folded(text: str) -> str:
+    """The text for comparisons, whatever its case and the form of its signs."""
+    return unified(text).casefold()
+
+
 def normalized(text: str) -> str:
-    """The text for comparisons: NFKC, case-folded, without white space."""
-    return "".join(unicodedata.normalize("NFKC", text).casefold().split())
+    """As folded, without white space."""
+    return "".join(folded(text).split())
 
 
 def contains_any(text: str, markers: tuple[str, ...]) -> bool:
     """Whether one of the markers is in the text, both normalized."""
-    folded = normalized(text)
-    return any(normalized(marker) in folded for marker in markers)
+    plain = normalized(text)
+    return any(normalized(marker) in plain for marker in markers)
 
 
 def names_any(text: str, names: tuple[str, ...], *, any_case: bool = False) -> bool:
@@ -151,19 +168,19 @@ def names_any(text: str, names: tuple[str, ...], *, any_case: bool = False) -> b
     A name whose words are all capitalised, such as Apple or Open Door, must be so in the text, or all in capitals:
     in lower case it is another word; `any_case` takes every case.
     """
-    plain = unicodedata.normalize("NFKC", text)
+    plain = unified(text)
     return any(_pattern(name, any_case or not _is_proper(name)).search(plain) is not None for name in names)
 
 
 @cache
 def _pattern(name: str, any_case: bool) -> re.Pattern[str]:  # internal, and cached by position
-    name = unicodedata.normalize("NFKC", name).strip()
+    name = unified(name).strip()
     spelled = spaced(name)
     if not any_case:
         spelled += f"|{spaced(name.upper())}"
-    before = rf"(?<!{LATIN})" if re.match(LATIN, name) else ""
+    before = rf"(?<!{LATIN})" if re.match(LATIN, name) else "".join(f"(?<!{one})" for one in alphabets_of(name[0]))
     is_versioned = re.search(LETTER, name) is not None  # GLM-4 is named by GLM-4v; 5 is not by 5th
-    after = f"(?!{LETTER})" if re.match(LETTER, name[-1]) else ""
+    after = "".join(f"(?!{one})" for one in alphabets_of(name[-1]))
     if name[-1].isdigit():
         after = "(?![0-9])" if is_versioned else f"(?!{LATIN})"
     return re.compile(f"{before}(?:{spelled}){after}", re.NOFLAG if not any_case else re.IGNORECASE)
@@ -174,6 +191,11 @@ def spaced(text: str) -> str:
     gaps = ("" if IN_A_WORD.fullmatch(text[at : at + 2]) else r"\s*" for at in range(len(text)))
     signs = (re.escape(sign) + gap for sign, gap in zip(text, gaps, strict=True) if not sign.isspace())
     return "".join(signs).removesuffix(r"\s*")
+
+
+def alphabets_of(sign: str) -> list[str]:
+    """The pattern of a letter in the sign's alphabet, if it is in one whose words can be seen to end."""
+    return [one for one in ALPHABETS if re.match(one, sign)]
 
 
 def _is_proper(name: str) -> bool:

@@ -9,7 +9,8 @@ from toolkit.core.errors import DataError
 from toolkit.core.limited_process import RefusedError, limited_process
 from toolkit.core.text import content_words, normalized, rouge1_recall, short
 from toolkit.data.probing.mentions import negations, says, without_denials
-from toolkit.data.probing.numbers import gives_another_number
+from toolkit.data.probing.numbers import THOUSANDS, gives_another_number
+from toolkit.data.probing.opposite import says_the_opposite
 from toolkit.data.tools.calls import Reply, ToolCall, json_text, reply_of, same_json, written
 
 KINDS = ("any", "all", "exact", "regex", "answer", "call")
@@ -42,7 +43,8 @@ class Expectation:
     """What an answer in scope must say: exactly one of any, all, exact, regex, answer and call is set.
 
     `answer` needs a ROUGE-1 recall of LEAST_RECALL over one of these texts, and the same over its words that are not
-    in the base model's answer, and over those that are not in the prompt; another number than its own is wrong.
+    in the base model's answer, and over those that are not in the prompt; another number than its own is wrong, and so
+    is the opposite.
     `names`, only with `answer`: what it says in whatever words. All of them with a recall of LEAST_NAMED_RECALL do, and
     so does one of them in a shorter answer: the text without some of its words, but with all that deny something.
     `call`: every call that the answer makes, in any order; () for none at all. `none`: texts that must not be in it.
@@ -68,7 +70,8 @@ class Expectation:
             return _found(self.regex, answer)
         if self.answer:
             return any(
-                self._recalled(text, answer, ("", before, prompt)) or self._named(text, answer, prompt)
+                (self._recalled(text, answer, ("", before, prompt)) or self._named(text, answer, prompt))
+                and not says_the_opposite(text, without_denials(answer, text))
                 for text in self.answer
             )
         wanted = [says(answer, text) for text in self.any or self.all]
@@ -77,7 +80,8 @@ class Expectation:
     @staticmethod
     def _recalled(text: str, answer: str, known: Sequence[str]) -> bool:
         claims, (*_, prompt) = without_denials(answer, text), known
-        recalled = min(rouge1_recall(text, claims, ignoring=one) for one in known) >= LEAST_RECALL
+        wanted, found = (THOUSANDS.sub("", one) for one in (text, claims))  # 1,000 is 1000
+        recalled = min(rouge1_recall(wanted, found, ignoring=one) for one in known) >= LEAST_RECALL
         return recalled and not gives_another_number(text, claims, prompt)
 
     def _named(self, text: str, answer: str, prompt: str) -> bool:
