@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from functools import cache
 
-# Runs of letters; in Indic scripts with their vowel signs, which Python does not count as letters. Thai lacks spaces, too.
+# Runs of letters; in Indic scripts with their vowel signs, which Python does not count as letters. Thai has no spaces.
 WORD = re.compile(
     r"(?:[^\W_\u0e00-\u0eff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]|[\u0300-\u036f\u0900-\u0963\u0966-\u0dff])+|\s+|.",
     re.DOTALL,

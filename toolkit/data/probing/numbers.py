@@ -20,13 +20,14 @@ HAN_NUMBER = re.compile(
     r"(?=个|名|人|位|次|所|家|间|届|页|条|种)"
 )
 HAN_DATE = re.compile(r"(?:([0-9]{2,4})年)?([0-9]{1,2})月([0-9]{1,2})[日号]")
-WORDS = {
-    word: str(number)
-    for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen twenty".split()
-    )
-} | {word: str(10 * at) for at, word in enumerate("thirty forty fifty sixty seventy eighty ninety hundred".split(), 3)}
+UNITS = re.findall(r"\S+", """
+    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
+    eighteen nineteen twenty
+""")  # fmt: skip
+WORDS = {word: str(number) for number, word in enumerate(UNITS)} | {
+    word: str(10 * at)
+    for at, word in enumerate(("thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred"), start=3)
+}
 # Of times: 30 months are not 30 days, and everything else is seldom confused.
 TIMES = {
     "seconds?|秒": "second", "minutes?|分钟": "minute", "hours?|个?小时": "hour", "days?|天": "day",
