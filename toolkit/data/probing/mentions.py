@@ -97,7 +97,7 @@ def _after(text: str, *, ends: bool) -> str:
         fraction = "" if re.search(LETTER, text) else r"(?!\.[0-9]*[1-9])"
         return f"(?![0-9]){fraction}"
     if ends:
-        long = len(re.search(rf"{LETTER}+\Z", text)[0]) > SHORT_NAME
+        long = re.search(rf"{LETTER}{{{SHORT_NAME + 1}}}\Z", text)
         return f"(?:{INFLECTIONS if long else PLURAL})?(?!{LETTER})"
     if re.search(r"[\u0400-\u052f]\Z", text):
         return rf"[\u0400-\u052f]{{0,{CASE_ENDING}}}(?![\u0400-\u052f])"
