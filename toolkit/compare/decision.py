@@ -29,12 +29,14 @@ class Counts:
     """What the headline says: answers, each counted under the system prompt where its metric is worst.
 
     `learned` of `in_scope` ones are as expected; `unshown`: why that does not show that they were learned, known or
-    chance, see `Unmeasured`; `verbatim`: nothing was asked in other words, though that has a limit.
+    chance, see `Unmeasured`; `mostly_known`: most of them were so before; `verbatim`: nothing was asked in other words,
+    though that has a limit.
     Of `outside` answers, `leaked` (None without markers) and `changed`.
     """
 
     learned: int = 0
     unshown: str | None = None
+    mostly_known: Flips | None = None
     verbatim: bool = False
     in_scope: int = 0
     leaked: int | None = None
@@ -52,8 +54,7 @@ class Counts:
 
     def parts(self, texts: Texts) -> dict[str, str]:
         """`learned`, `leaked` and `changed`, without what was not measured."""
-        word = self.unshown if self.unshown and self.learned else "verbatim" if self.verbatim else "learned"
-        found = {"learned": texts(f"counts.{word}", count=self.learned, n=self.in_scope)} if self.in_scope else {}
+        found = {"learned": self._learned_phrase(texts)} if self.in_scope else {}
         if self.outside and self.leaked is not None:
             leaked = texts("counts.leaked", count=self.leaked, n=self.outside)
             found["leaked"] = leaked + _limited(self.leak_limit, texts)
@@ -62,6 +63,13 @@ class Counts:
             changed = texts(key, count=self.changed, n=self.outside)
             found["changed"] = changed + _limited(self.change_limit, texts)
         return found
+
+    def _learned_phrase(self, texts: Texts) -> str:
+        word = self.unshown if self.unshown and self.learned else "verbatim" if self.verbatim else "learned"
+        if self.mostly_known is not None and not (self.unshown and self.learned):
+            new = {"gained": self.mostly_known.gained, "asked": self.mostly_known.n}
+            return texts("counts.newly", count=self.learned, n=self.in_scope, **new)
+        return texts(f"counts.{word}", count=self.learned, n=self.in_scope)
 
     def join(self, name: str, texts: Texts) -> str:
         """What stands before that part, if it is not the first."""
@@ -132,6 +140,7 @@ def counts_of(
     return Counts(
         learned=sum(one.count for one in inside),
         unshown=next((one.why for one in not_shown(expected)), None),
+        mostly_known=None if expected is None or 2 * expected.gained >= expected.n else expected,
         verbatim="generality" in thresholds and names == ["reliability"],
         in_scope=sum(one.n for one in inside),
         leaked=None if leakage is None else leakage.count,

@@ -70,7 +70,7 @@ def test_the_cheapest_run_that_passes_is_recommended():
     assert (advice.run, advice.passed) == ("mid", True)
     assert advice.reason == (
         "2 of 3 runs pass; this is the cheapest (10.0 s of training). Chosen from 3 runs by these questions, it tends "
-        "to look a little better than it is: compare it with --probes-more, which asks others too."
+        "to look better than it is: compare it with --probes-more, which asks others too."
     )
 
 
