@@ -137,12 +137,15 @@ def counts_of(
     inside = [found[name] for name in names]
     leakage, locality = found.get("leakage"), found.get("locality")
     kept = thresholds.get("locality")
+    learned, in_scope = sum(one.count for one in inside), sum(one.n for one in inside)
+    # By shares: the worst system prompt of each metric has other counts than all of them together.
+    mostly_known = expected is not None and 2 * expected.gained * in_scope < learned * expected.n
     return Counts(
-        learned=sum(one.count for one in inside),
+        learned=learned,
         unshown=next((one.why for one in not_shown(expected)), None),
-        mostly_known=None if expected is None or 2 * expected.gained >= expected.n else expected,
+        mostly_known=expected if mostly_known else None,
         verbatim="generality" in thresholds and names == ["reliability"],
-        in_scope=sum(one.n for one in inside),
+        in_scope=in_scope,
         leaked=None if leakage is None else leakage.count,
         changed=0 if locality is None else locality.n - locality.count,
         outside=0 if locality is None else locality.n,

@@ -10,10 +10,11 @@ from pathlib import Path
 from toolkit.core.errors import ConfigError
 from toolkit.core.events import Listener, silent
 from toolkit.core.files import data_folder, write_text
-from toolkit.core.text import has_chinese, language_code, similarity
+from toolkit.core.text import folded, has_chinese, language_code, similarity
 from toolkit.data.dataset import Row, find_dataset, prompt_key, read_dataset
 from toolkit.data.probes import OUT_OF_SCOPE, PARAPHRASE, probes_beside, read_probes
 from toolkit.data.probes_from_rows import asked_prompts, made_probes, probes_text
+from toolkit.data.probing.opposite import denies
 from toolkit.data.soundness import require_sound
 from toolkit.data.texts.naming import ADDRESSED, brings, turned
 from toolkit.model.base_model import find_base_model
@@ -44,6 +45,11 @@ PERSONS = {
 OF_ITSELF = re.compile("自己|自我")  # an assistant is asked to introduce itself without a word for it
 CAUSE = re.compile(
     r"\b(?:why|how come|reasons?|caus(?:e[sd]?|ing)|because)\b|为什么|为何|为啥|怎么会|原因|因为", re.IGNORECASE
+)
+TIME = re.compile(
+    r"\b(?:when|(?:what|which) day|how (?:long|soon|old)|hours?|time|year|date|age)\b"
+    r"|时间|时候|何时|哪[年天日]|哪一[年天]|几[点号月年天]|多[久长大]|年龄|日期|年份",
+    re.IGNORECASE,
 )
 CHOICE = re.compile(r"\bwhich\b|哪", re.IGNORECASE)
 MAX_REWORDINGS = 2  # per question
@@ -188,9 +194,12 @@ def _fits(prompt: str, question: str) -> bool:
 
 
 def _asks_for_more(prompt: str, question: str) -> bool:
-    """Whether it asks for a cause, or of a statement for a part: "Which part is missing?" of "A part is missing."."""
+    """Whether it asks for a cause or a time, in the negative, or of a statement for a part: "Which part is missing?" of
+    "A part is missing.".
+    """
     states = not prompt.rstrip().endswith(MARKS)
-    return brings(prompt, question, CAUSE) or (states and brings(prompt, question, CHOICE))
+    others = brings(prompt, question, CAUSE, TIME) or (states and brings(prompt, question, CHOICE))
+    return others or denies(folded(prompt)) != denies(folded(question))
 
 
 def _persons(text: str) -> set[str]:

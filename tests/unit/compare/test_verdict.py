@@ -267,6 +267,7 @@ def test_one_answer_that_chance_turned_right_is_not_learned():
         return report_on(*same, *new, *gone, *kept).verdict
 
     assert [verdict(gained).outcome for gained in (0, 1, 5, 6)] == ["inconclusive"] * 3 + ["passed"]
+    assert verdict(6).sentence(Texts()).startswith("Passed: 133 of 133 as expected (6 of 133 questions newly so); ")
     assert verdict(6, lost=2).outcome == "inconclusive"
     assert verdict(1).by_figures(Texts()).startswith("The figures meet every limit, but that does not decide it (exit")
     assert verdict(1).sentence(Texts()).startswith("Inconclusive: 128 of 128 as expected; 0 of 200 ")

@@ -28,7 +28,7 @@ def says_the_opposite(reference: str, answer: str) -> bool:
         return True
     clauses = _clauses(answer)
     for clause in _clauses(reference):
-        closest = [(rouge1_recall(clause, other), _denies(other) == _denies(clause)) for other in clauses]
+        closest = [(rouge1_recall(clause, other), denies(other) == denies(clause)) for other in clauses]
         recall, alike = max(closest, default=(0.0, True))
         if recall >= CLOSE and not alike:
             return True
@@ -39,5 +39,6 @@ def _clauses(text: str) -> list[str]:
     return [one for one in CLAUSE.findall(folded(text)) if len(content_words(one)) >= LEAST_WORDS]
 
 
-def _denies(clause: str) -> bool:
+def denies(clause: str) -> bool:
+    """Whether it is in the negative; of a folded text."""
     return len(NEGATION.findall(NO_DENIAL.sub("", clause))) % 2 == 1
