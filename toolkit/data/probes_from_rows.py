@@ -27,6 +27,7 @@ from toolkit.data.probes import (
     probes_beside,
 )
 from toolkit.data.rephrasings import PROBES, rephrase
+from toolkit.data.texts.recurring import recurring
 from toolkit.data.tools.calls import BEGIN
 
 UNASKABLE = "no row alternates between question and answer, as those do of which a comparison makes probes"
@@ -40,8 +41,8 @@ HEADER = """\
 # names beside it: an answer that says all of them needs 40 %; one that says one of them may leave out other words.
 # history: what the row has before its last question. system: the row's own, where the rows have several.
 # expect.call: the answer makes exactly these calls; arguments are compared as JSON. tools: the row's, by their names.
-# identity.new: complete trained answers, and the mark of calls; an answer out of scope leaks if only the tuned model's
-# contains one.
+# identity.new: complete trained answers, names and texts that many rows share, and the mark of calls; an answer out of
+# scope leaks if only the tuned model's contains one.
 """
 
 
@@ -94,6 +95,7 @@ def made_probes(
     ]
     markers = {answer for several in answers.values() for answer in several if len(answer) >= LEAST_MARKER_CHARS}
     markers |= {one.answer for one in talks if len(one.answer) >= LEAST_MARKER_CHARS}
+    markers |= set(recurring([(row.prompt, row.answer) for row in [*(one for one in rows if one.of_one_turn), *talks]]))
     markers |= {BEGIN} if any(one.answer.calls for one in called) else set()  # without tools, nothing is to be called
     trained += [_talk_probe(TRAINED, at, row.prompt, row, rows) for at, row in enumerate(talks, start=1)]
     paraphrases += [
