@@ -121,5 +121,5 @@ def recommend(candidates: Sequence[Candidate], texts: Texts | None = None) -> Re
     if undecided:
         reason = t("sweep.unsure", reason=reason, why=t("sweep.and").join(best.not_judged) or t("sweep.too_few"))
     elif len(candidates) > 1:
-        reason = t("sweep.chosen", reason=reason, count=len(candidates))
+        reason = t("sweep.unsure", reason=reason, why=t("sweep.chosen", count=len(candidates)))
     return Recommendation(run=best.name, passed=not undecided, reason=reason, undecided=undecided)

@@ -29,6 +29,7 @@ def print_ranking(ranked: Sequence[Ranked], texts: Texts) -> None:
     console.print(best.report.verdict.sentence(texts))
     for reason in best.report.verdict.why:
         console.print(f"  - {escape(reason.reason(texts))}")
+    _print_chosen(ranked, texts)
 
 
 def print_scales(ranked: Sequence[Ranked], texts: Texts) -> None:
@@ -44,6 +45,12 @@ def print_scales(ranked: Sequence[Ranked], texts: Texts) -> None:
         why = texts("sweep.and").join(one.reason(texts) for one in least.report.verdict.unmeasured)
         advice = texts(f"rank.{key}", scale=f"{least.side.scale:g}", why=why or texts("rank.too_few"))
     console.print(f"\n[bold {'green' if passed else 'yellow'}]{advice}[/]")
+
+
+def _print_chosen(ranked: Sequence[Ranked], texts: Texts) -> None:
+    """The best of several by the questions that judge it looks better than it is."""
+    if any(one.report.verdict.outcome == "passed" for one in ranked) and len(ranked) > 1:
+        answers().print(f"{texts('sweep.chosen', count=len(ranked))}{texts('stop')}", style="dim")
 
 
 def _table(rows: Sequence[tuple[str, Ranked]], first: str, texts: Texts) -> Table:

@@ -22,10 +22,10 @@ PARTICLES = ("是由在的我", "的了")  # that begin and end a Chinese text w
 def recurring(rows: Sequence[Pair]) -> list[str]:
     """Names within sentences of many rows, and the longest texts of four words or characters in many answers."""
     stride = max(1, -(-len(rows) // MOST))
-    some = [(question[:LONGEST_READ], answer[:LONGEST_READ]) for question, answer in rows[::stride]]
-    counted = Counter(name for row in some for name in {one for text in row for one in _named(text)})
-    names = [name for name, count in counted.items() if count >= max(LEAST, SHARE * len(some))]
-    answers = [answer for _, answer in some]
+    read = [(question[:LONGEST_READ], answer[:LONGEST_READ]) for question, answer in rows[::stride]]
+    counted = Counter(name for row in read for name in {one for text in row for one in _named(text)})
+    names = [name for name, count in counted.items() if count >= max(LEAST, SHARE * len(read))]
+    answers = [answer for _, answer in read]
     return list(dict.fromkeys([*names, *_shared(answers, chinese=True), *_shared(answers, chinese=False)]))
 
 
@@ -40,9 +40,7 @@ def _shared(answers: Sequence[str], *, chinese: bool) -> list[str]:
     answers = [answer for answer in answers if has_chinese(answer) == chinese]
     least = max(LEAST, SHARE * len(answers))
     joint = "" if chinese else " "
-    runs = [
-        [part if chinese else tuple(part.split()) for part in PARTS[chinese].findall(answer)] for answer in answers
-    ]
+    runs = [[part if chinese else tuple(part.split()) for part in PARTS[chinese].findall(answer)] for answer in answers]
     longest, size, frequent = set[str](), GRAM, None
     while frequent is None or frequent:
         counted: Counter[tuple[str, ...]] = Counter()
