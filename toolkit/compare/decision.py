@@ -65,11 +65,12 @@ class Counts:
         return found
 
     def _learned_phrase(self, texts: Texts) -> str:
-        word = self.unshown if self.unshown and self.learned else "verbatim" if self.verbatim else "learned"
-        if self.mostly_known is not None and not (self.unshown and self.learned):
-            new = {"gained": self.mostly_known.gained, "asked": self.mostly_known.n}
-            return texts("counts.newly", count=self.learned, n=self.in_scope, **new)
-        return texts(f"counts.{word}", count=self.learned, n=self.in_scope)
+        shown = {"count": self.learned, "n": self.in_scope}
+        if self.unshown and self.learned:
+            return texts(f"counts.{self.unshown}", **shown)
+        if self.mostly_known is not None:
+            return texts("counts.newly", **shown, gained=self.mostly_known.gained, asked=self.mostly_known.n)
+        return texts(f"counts.{'verbatim' if self.verbatim else 'learned'}", **shown)
 
     def join(self, name: str, texts: Texts) -> str:
         """What stands before that part, if it is not the first."""

@@ -40,7 +40,8 @@ LATIN = r"[A-Za-z0-9\u00c0-\u024f]"
 IN_A_WORD = re.compile(f"{LATIN}{{2}}")
 # Letters of scripts with spaces between words: Latin ones, also those of Vietnamese, Greek, Cyrillic; and katakana,
 # whose words end where another script begins.
-ALPHABETS = (r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]", r"[\u0370-\u03ff]", r"[\u0400-\u052f]", r"[\u30a1-\u30fa\u30fc]")
+CYRILLIC, KATAKANA = r"[\u0400-\u052f]", r"[\u30a1-\u30fa\u30fc]"
+ALPHABETS = (r"[A-Za-z\u00c0-\u024f\u1e00-\u1eff]", r"[\u0370-\u03ff]", CYRILLIC, KATAKANA)
 
 
 def printable(text: str) -> str:

@@ -24,12 +24,15 @@ def print_ranking(ranked: Sequence[Ranked], texts: Texts) -> None:
         _table([(escape(one_line(one.name.partition("-")[0])), one) for one in ranked], texts("rank.run"), texts)
     )
     best = ranked[0]
-    colour = "green" if best.report.verdict.outcome == "passed" else "yellow"
-    console.print(f"\n[bold {colour}]{texts('rank.best', name=escape(one_line(best.name)))}[/]")
+    passed = best.report.verdict.outcome == "passed"
+    console.print(
+        f"\n[bold {'green' if passed else 'yellow'}]{texts('rank.best', name=escape(one_line(best.name)))}[/]"
+    )
     console.print(best.report.verdict.sentence(texts))
     for reason in best.report.verdict.why:
         console.print(f"  - {escape(reason.reason(texts))}")
-    _print_chosen(ranked, texts)
+    if passed and len(ranked) > 1:
+        console.print(f"{texts('sweep.chosen', count=len(ranked))}{texts('stop')}", style="dim")
 
 
 def print_scales(ranked: Sequence[Ranked], texts: Texts) -> None:
@@ -45,12 +48,6 @@ def print_scales(ranked: Sequence[Ranked], texts: Texts) -> None:
         why = texts("sweep.and").join(one.reason(texts) for one in least.report.verdict.unmeasured)
         advice = texts(f"rank.{key}", scale=f"{least.side.scale:g}", why=why or texts("rank.too_few"))
     console.print(f"\n[bold {'green' if passed else 'yellow'}]{advice}[/]")
-
-
-def _print_chosen(ranked: Sequence[Ranked], texts: Texts) -> None:
-    """The best of several by the questions that judge it looks better than it is."""
-    if any(one.report.verdict.outcome == "passed" for one in ranked) and len(ranked) > 1:
-        answers().print(f"{texts('sweep.chosen', count=len(ranked))}{texts('stop')}", style="dim")
 
 
 def _table(rows: Sequence[tuple[str, Ranked]], first: str, texts: Texts) -> Table:

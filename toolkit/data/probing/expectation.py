@@ -69,24 +69,19 @@ class Expectation:
         if self.regex is not None:
             return _found(self.regex, answer)
         if self.answer:
-            return any(
-                (self._recalled(text, answer, ("", before, prompt)) or self._named(text, answer, prompt))
-                and not says_the_opposite(text, without_denials(answer, text))
-                for text in self.answer
-            )
+            return any(self._answered(text, answer, before, prompt) for text in self.answer)
         wanted = [says(answer, text) for text in self.any or self.all]
         return any(wanted) if self.any else all(wanted)
 
-    @staticmethod
-    def _recalled(text: str, answer: str, known: Sequence[str]) -> bool:
-        claims, (*_, prompt) = without_denials(answer, text), known
-        wanted, found = (THOUSANDS.sub("", one) for one in (text, claims))  # 1,000 is 1000
-        recalled = min(rouge1_recall(wanted, found, ignoring=one) for one in known) >= LEAST_RECALL
-        return recalled and not gives_another_number(text, claims, prompt)
+    def _answered(self, text: str, answer: str, before: str, prompt: str) -> bool:
+        claims = without_denials(answer, text)
+        if not (_recalled(text, claims, ("", before, prompt)) or self._named(text, answer, claims)):
+            return False
+        return not (gives_another_number(text, claims, prompt) or says_the_opposite(text, claims))
 
-    def _named(self, text: str, answer: str, prompt: str) -> bool:
-        claims, named = without_denials(answer, text), [says(answer, name) for name in self.names]
-        if not any(named) or gives_another_number(text, claims, prompt):
+    def _named(self, text: str, answer: str, claims: str) -> bool:
+        named = [says(answer, name) for name in self.names]
+        if not any(named):
             return False
         whole = all(named) and rouge1_recall(text, claims) >= LEAST_NAMED_RECALL
         left = iter(content_words(text))
@@ -103,6 +98,11 @@ class Expectation:
     def call_bytes(self) -> int:
         """Of the calls as a model writes them; no text has more tokens."""
         return sum(len(written(one.full).encode()) for one in self.call or ())
+
+
+def _recalled(text: str, claims: str, known: Sequence[str]) -> bool:
+    wanted, found = (THOUSANDS.sub("", one) for one in (text, claims))  # 1,000 is 1000
+    return min(rouge1_recall(wanted, found, ignoring=one) for one in known) >= LEAST_RECALL
 
 
 def _called(expected: Sequence[ExpectedCall], reply: Reply) -> bool:

@@ -8,10 +8,9 @@ import re
 from collections import Counter
 from functools import cache
 
-from toolkit.core.text import LETTER, alphabets_of, folded, spaced, unified
-from toolkit.data.probing.numbers import THOUSANDS
+from toolkit.core.text import CYRILLIC, KATAKANA, LETTER, alphabets_of, folded, spaced, unified
+from toolkit.data.probing.numbers import NUMERALS, THOUSANDS
 
-NUMERALS = "〇零一二两三四五六七八九十百千万亿"
 # Inflections of a name, or of a German noun, which has a capital as well; of a short one they make another name.
 PLURAL, INFLECTIONS, SHORT_NAME = "s", "s|es|e|n|en|er", 6
 SHORT_WORD = 3  # letters of a text such as "no", which is not said by "nothing"
@@ -57,7 +56,7 @@ def says(answer: str, wanted: str) -> bool:
     ends = (last.group()[0].isupper() or len(last.group()) <= SHORT_WORD) if last else False
     if not SAYS_NOT.search(sought):
         plain = _denied(sought, ends=ends).sub(" ", plain)
-    return re.search(_pattern(sought, ends=ends), plain) is not None
+    return _stated(sought, ends=ends).search(plain) is not None
 
 
 def without_denials(answer: str, reference: str) -> str:
@@ -71,12 +70,16 @@ def negations(text: str) -> Counter[str]:
 
 
 @cache
+def _stated(sought: str, *, ends: bool) -> re.Pattern[str]:
+    return re.compile(_pattern(sought, ends=ends))
+
+
+@cache
 def _denied(sought: str, *, ends: bool) -> re.Pattern[str]:
     text = _pattern(sought, ends=ends)
     return re.compile(f"{DENIAL}{QUOTE}{text}|{text}{DENIED_BEHIND}")
 
 
-@cache
 def _pattern(sought: str, *, ends: bool) -> str:
     """Of a folded text. White space may be anywhere but within a word. `ends`: its last word does."""
     text = sought.strip()
@@ -99,8 +102,8 @@ def _after(text: str, *, ends: bool) -> str:
     if ends:
         long = re.search(rf"{LETTER}{{{SHORT_NAME + 1}}}\Z", text)
         return f"(?:{INFLECTIONS if long else PLURAL})?(?!{LETTER})"
-    if re.search(r"[\u0400-\u052f]\Z", text):
-        return rf"[\u0400-\u052f]{{0,{CASE_ENDING}}}(?![\u0400-\u052f])"
-    if re.search(r"[\u30a1-\u30fa\u30fc]\Z", text):
-        return r"(?![\u30a1-\u30fa\u30fc])"
+    if re.search(rf"{CYRILLIC}\Z", text):
+        return rf"{CYRILLIC}{{0,{CASE_ENDING}}}(?!{CYRILLIC})"
+    if re.search(rf"{KATAKANA}\Z", text):
+        return f"(?!{KATAKANA})"
     return f"(?![{NUMERALS}])" if text and all(sign in NUMERALS for sign in text) else ""

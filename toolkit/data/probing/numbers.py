@@ -10,14 +10,14 @@ NUMBER = re.compile(r"[0-9]+(?:[.,:/-][0-9]+)*")
 THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
 PARTS = re.compile(r"[0-9]+")
 DECIMAL = re.compile(r"[0-9]+[.,][0-9]+")
+NUMERALS = "〇零一二两三四五六七八九十百千万亿"
 DIGITS = {sign: at % 10 for at, sign in enumerate("零一二三四五六七八九〇")} | {"两": 2}
 TENS = {"十": 10, "百": 100, "千": 1000, "万": 10**4, "亿": 10**8}
 OF_A_YEAR = 4  # numerals without tens, as 二〇二四
 # Before what is counted: 三十天, not 三明市. 一个 is an article.
 HAN_NUMBER = re.compile(
-    r"[零〇一二两三四五六七八九十百千万亿]+(?=天|年|月|日|号|点|周|岁|元|块|层|楼|米|度|倍|秒|小时|分钟|星期|公里|公斤)"
-    r"|(?:[零〇二两三四五六七八九十百千万亿]|一[零〇一二两三四五六七八九十百千万亿])[零〇一二两三四五六七八九十百千万亿]*"
-    r"(?=个|名|人|位|次|所|家|间|届|页|条|种)"
+    rf"[{NUMERALS}]+(?=天|年|月|日|号|点|周|岁|元|块|层|楼|米|度|倍|秒|小时|分钟|星期|公里|公斤)"
+    rf"|(?:(?!一)[{NUMERALS}]|一[{NUMERALS}])[{NUMERALS}]*(?=个|名|人|位|次|所|家|间|届|页|条|种)"
 )
 HAN_DATE = re.compile(r"(?:([0-9]{2,4})年)?([0-9]{1,2})月([0-9]{1,2})[日号]")
 UNITS = re.findall(r"\S+", """
@@ -47,7 +47,7 @@ def gives_another_number(reference: str, answer: str, prompt: str = "") -> bool:
     wanted, found = _numbers(reference), _numbers(answer)
     if _of_other_times(_timed(reference), _timed(answer)):
         return True
-    missing = wanted - found - {number for word, number in WORDS.items() if re.search(rf"\b{word}\b", answer.lower())}
+    missing = wanted - found - {WORDS[word] for word in re.findall(r"\w+", answer.lower()) if word in WORDS}
     if not missing or (missing <= _numbers(prompt) and wanted & found):
         return False
     if _parts(missing) <= _parts(found) and not any(_swapped(one, other) for one in missing for other in found):

@@ -21,6 +21,7 @@ SURNAMES = (
     "温庄晏柴阎艾向易廖耿匡文寇欧聂敖简饶曾沙丰关查游肖"
 )
 NAME = rf"[A-Z](?:{LATIN}|[_-])*"  # one word of it; a Chinese character may follow
+NAMED = re.compile(rf"(?<!{LATIN}){NAME}(?: {NAME})*")
 ARTICLE = re.compile(r"^(?:The|An?) ")
 # Never new, though a row's date may be: "Who is October?" asks nothing.
 CALENDAR = {
@@ -74,7 +75,7 @@ def new_names(rows: Sequence[Pair], terms: Terms, known: Collection[str] = ()) -
     counted: Counter[str] = Counter()
     new, distinct = {word for words in terms.new for word in words}, set[str]()
     for _, answer in rows:
-        words = [ARTICLE.sub("", name) for name in re.findall(rf"(?<!{LATIN}){NAME}(?: {NAME})*", answer)]
+        words = [ARTICLE.sub("", name) for name in NAMED.findall(answer)]
         found = {name for name in words if units(name) <= new and name.lower() not in known} - CALENDAR
         distinct |= {name for name in chinese_names(answer) if units(name) <= new}
         for run in re.findall(r"[\u4e00-\u9fff]+", answer):

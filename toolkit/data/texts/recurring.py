@@ -4,15 +4,14 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from toolkit.core.text import LATIN, has_chinese
-from toolkit.data.texts.names import CALENDAR, NAME, Pair
+from toolkit.core.text import has_chinese
+from toolkit.data.texts.names import CALENDAR, NAMED, Pair
 
 SHARE, LEAST = 0.4, 3  # of the rows, or of the answers in a language, and so many at least
 MOST = 400  # that are looked at, evenly from all
 LONGEST_READ = 600  # characters of a text
 GRAM = 4  # words, or Chinese characters, of the shortest text
 SHORTEST_NAME = 3  # characters
-NAMED = re.compile(rf"(?<!{LATIN}){NAME}(?: {NAME})*")
 BEGINS = re.compile(r"(?:^|[.!?。！？:：\"“'‘`\n*])\s*$")  # where any word may have a capital
 PARTS = {True: re.compile("[\u4e00-\u9fff]+"), False: re.compile(r"[^.!?;:\n]+")}  # of Chinese, of other texts
 SIGNS = " ,()\"'“”‘’*_-"
