@@ -181,9 +181,15 @@ def compare_and_show(
     with progress() as listener:
         report, side = compare(config, listener=listener, load=load)
     show(report)
+    warn_of_probes(report)
     if (written := write_report(report, side, folder, texts)) is not None:
         notify(f"report: {written / REPORT_PAGE}")
     return report
+
+
+def warn_of_probes(report: Report) -> None:
+    for line in report.warnings:
+        notify(line)
 
 
 def _nothing(_: Report) -> None:
@@ -203,6 +209,7 @@ def _rank(runs: tuple[str, ...], config: CompareConfig, load: Load, texts: Texts
     else:
         print_ranking(ranked, texts)
     for one in ranked:
+        warn_of_probes(one.report)
         notify(f"report: {write_report(one.report, one.side, None, texts)}")
     return ranked[0].report.verdict.exit_code
 
@@ -214,6 +221,8 @@ def _sweep_scale(config: CompareConfig, load: Load, folder: Path | None, texts: 
         show_json(scales_record(ranked))
     else:
         print_scales(ranked, texts)
+    for one in ranked:
+        warn_of_probes(one.report)
     if (written := write_scales(ranked, folder)) is not None:
         notify(f"plot: {written / SCALE_PLOT}")
     return min(one.report.verdict.exit_code for one in ranked)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from toolkit.cli.compare import compare_and_print
+from toolkit.cli.compare import compare_and_print, warn_of_probes
 from toolkit.cli.console import notify, progress, show, show_json
 from toolkit.cli.console.chinese import user_texts
 from toolkit.cli.finetune import advise_over_ssh, questions_file, setting_options
@@ -122,6 +122,7 @@ def command(
     if as_json:
         with progress() as listener:
             report, side = compare(compared, listener=listener, load=base.load)
+        warn_of_probes(report)
         written = write_report(report, side, None, user_texts())
         show_json(found | {"run": str(run.folder), "report": str(written), "verdict": report.verdict.to_dict()})
         code = report.verdict.exit_code

@@ -92,6 +92,7 @@ class ProbeResult:
     drift: Drift | None = None
     thoughts: tuple[Thought | None, Thought | None] = (None, None)  # before and after, if the answers came after one
     before_again: str | None = None  # the before side's answer in another batch: the noise of greedy decoding itself
+    untried: str = ""  # why the probe's regular expression could not be searched for in one of the answers
 
     @property
     def changed(self) -> bool:
@@ -137,6 +138,7 @@ def judge(
         drift=drift,
         thoughts=thoughts,
         before_again=before_again,
+        untried="" if probe.expect is None else probe.expect.untried(after) or probe.expect.untried(before),
     )
 
 

@@ -233,6 +233,8 @@ def _figures(
     assert parts.probes is not None  # found with the comparison
     config = _compare_config(parts.probes, before, run, base)
     report, side = compare(config, listener=caller.listener, load=backends.load)
+    for line in report.warnings:
+        caller.notify(line)
     write_report(report, side, None)
     after = read_comparison(run.folder)
     assert after is not None  # just written

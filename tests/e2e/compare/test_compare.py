@@ -134,6 +134,26 @@ def test_too_few_probes_are_inconclusive_and_strict_makes_that_the_exit_code(
     assert ('type="inconclusive"' in (folder / "report.junit.xml").read_text(encoding="utf-8")) is bool(strict)
 
 
+def test_a_regex_that_backtracks_costs_its_probe_and_not_the_comparison(output, probes, capsys, monkeypatch):
+    monkeypatch.setattr("toolkit.data.probing.expectation.REGEX_S", 0.5)
+    value = yaml.safe_load(probes.read_text(encoding="utf-8"))
+    value["probes"].append(
+        {"id": "slow", "group": "trained", "prompt": "Hello!", "expect": {"regex": r"([\s\S]+)+\u2603$"}}
+    )
+    probes.write_text(yaml.safe_dump(value), encoding="utf-8")
+
+    left = run_toolkit("compare", "v1", "--output", output, "--probes", probes, "--max-new-tokens", 64)
+
+    report = json.loads((find_run("v1", output).folder / "compare" / "report.json").read_text(encoding="utf-8"))
+    streams = capsys.readouterr()
+    (warning,) = [line for line in streams.err.splitlines() if line.startswith("Warning: ")]
+    assert left == 0
+    assert {one["passed"] for one in report["probes"] if one["id"] == "slow"} == {False}
+    assert warning.startswith("Warning: probe slow counts as not met: regex ")
+    assert repr(r"([\s\S]+)+\u2603$") in warning
+    assert warning.endswith("cannot be tried on an answer: it takes more than 0.5 seconds, or too much memory.")
+
+
 def test_further_questions_are_asked_and_named_in_the_report(output, probes):
     options = {"run": "v1", "outside": 42, "probes_more": 2, "systems": (SYSTEM,)}
     report = compared(output, probes, **options)[0].to_dict()

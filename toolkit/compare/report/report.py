@@ -10,7 +10,7 @@ from toolkit.compare.verdict import Outcome, Verdict, reach_verdict
 from toolkit.core.documents import read_regular_json
 from toolkit.core.errors import ConfigError
 from toolkit.core.suggestion import suggestion
-from toolkit.core.text import Thought
+from toolkit.core.text import Thought, short
 from toolkit.data.probes import Probe
 from toolkit.data.probing.expectation import Expectation, read_calls
 from toolkit.data.probing.history import history_lists, history_of
@@ -91,6 +91,16 @@ class Report:
     def values(self) -> dict[str, float | None]:
         """The figures' values."""
         return {name: figure.metric.value for name, figure in self.figures.items()}
+
+    @property
+    def warnings(self) -> list[str]:
+        """Of probes whose regular expression took too long on an answer: only where the comparison was just made."""
+        untried = {one.probe.id: (one.probe.expect, one.untried) for one in self.results if one.untried}
+        return [
+            f"Warning: probe {name} counts as not met: "
+            f"regex {short(expect.regex or '')!r} cannot be tried on an answer: {why}."
+            for name, (expect, why) in untried.items() if expect is not None
+        ]  # fmt: skip
 
     @classmethod
     def from_dict(cls, content: object) -> Self:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from toolkit.core.errors import DataError
@@ -67,11 +68,16 @@ class Expectation:
         if self.exact is not None:
             return normalized(answer) == normalized(self.exact)
         if self.regex is not None:
-            return _found(self.regex, answer)
+            return _found(self.regex, answer) is True
         if self.answer:
             return any(self._answered(text, answer, before, prompt) for text in self.answer)
         wanted = [says(answer, text) for text in self.any or self.all]
         return any(wanted) if self.any else all(wanted)
+
+    def untried(self, answer: str) -> str:
+        """Why its regular expression could not be searched for in this answer, which does not meet it; "" otherwise."""
+        found = self.regex is not None and _found(self.regex, answer)
+        return found if isinstance(found, str) else ""
 
     def _answered(self, text: str, answer: str, before: str, prompt: str) -> bool:
         claims = without_denials(answer, text)
@@ -143,9 +149,17 @@ def read_expectation(value: object, where: str) -> Expectation:
         raise DataError(f"{where}: {kind} is not a string.", next="Write it in quotes.")
     if kind == "exact":
         return Expectation(exact=wanted, none=none)
-    if all(_found(wanted, text, where=f"{where}: ") for text in ("", "\N{SNOWMAN}")):
-        raise DataError(f"{where}: regex {short(wanted)!r} is found in every answer.", next="Correct it.")
+    _require_pattern(wanted, where)
     return Expectation(regex=wanted, none=none)
+
+
+def _require_pattern(regex: str, where: str) -> None:
+    """Raises DataError for a regular expression that cannot be searched for, or is found everywhere."""
+    found = [_found(regex, text) for text in ("", "\N{SNOWMAN}")]
+    if refused := next((one for one in found if isinstance(one, str)), None):
+        raise DataError(f"{where}: regex {short(regex)!r}: {refused}.", next="Correct it.")
+    if all(found):
+        raise DataError(f"{where}: regex {short(regex)!r} is found in every answer.", next="Correct it.")
 
 
 def read_calls(value: object, where: str) -> tuple[ExpectedCall, ...]:
@@ -167,15 +181,16 @@ def read_calls(value: object, where: str) -> tuple[ExpectedCall, ...]:
     return tuple(calls)
 
 
-def _found(regex: str, answer: str, *, where: str = "") -> bool:
-    """Whether the expression is somewhere in the answer, whatever the case. Raises DataError.
+@lru_cache(maxsize=4096)  # what takes too long is waited for once
+def _found(regex: str, answer: str) -> bool | str:
+    """Whether the expression is somewhere in the answer, whatever the case; why not, where that cannot be found out.
 
     In the limited child process, since an expression can take years, or all memory.
     """
     try:
         return bool(limited_process().ask("search", pattern=regex, text=answer, within_s=REGEX_S))
     except RefusedError as error:
-        raise DataError(f"{where}regex {short(regex)!r}: {error}.", next="Correct it.") from None
+        return str(error)
 
 
 def mapping(value: object, where: str) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def run(entry: Entry, shared: Shared, caller: SweepCaller, backends: SweepBacken
             own = Caller(stop=caller.stop, listener=listener, notify=caller.notify)
             trained = _train(entry, shared, own, backends.training)
             entry.status, entry.seconds = TRAINED, trained.record.timings_s["train"]
-            _compare(entry, shared, listener, backends.load, caller.texts)
+            _compare(entry, shared, own, backends.load, caller.texts)
             entry.status = FINISHED
         except Interrupted:
             entry.status = STOPPED
@@ -127,14 +127,16 @@ def _recipe(entry: Entry) -> Recipe:
     return recipe_from(dict(entry.recipe), name=entry.recipe["name"], source="sweep.json")
 
 
-def _compare(entry: Entry, shared: Shared, listener: Listener, load: Load, texts: Texts) -> None:
+def _compare(entry: Entry, shared: Shared, caller: Caller, load: Load, texts: Texts) -> None:
     request = shared.request
     config = CompareConfig(
         run=entry.run, output=shared.output, model=request["model"], systems=tuple(request["systems"]),
         probes=None if request["probes"] is None else Path(request["probes"]), depth=False,
         ability=NO_ABILITIES, scan=False,
     )  # fmt: skip
-    report, side = compare(config, listener=listener, load=load)
+    report, side = compare(config, listener=caller.listener, load=load)
+    for line in report.warnings:
+        caller.notify(line)
     write_report(report, side, None, texts)
     _record_report(entry, report)
 
