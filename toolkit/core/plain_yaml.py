@@ -1,4 +1,4 @@
-"""YAML without what makes a small file large: no aliases, no deep nesting, no scalars that are slow to convert."""
+"""YAML with each key once, and without what makes a small file large: aliases, deep nesting, slow scalars."""
 
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,17 @@ class _Loader(yaml.SafeLoader):
             raise _fault(f"nested more than {MAX_DEPTH} deep", event.start_mark)
         node: yaml.Node | None = super().compose_node(parent, index)
         self.depth -= 1
+        return node
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node: yaml.MappingNode = super().compose_mapping_node(anchor)
+        keys: dict[tuple[str, str], Any] = {}
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode):
+                before = keys.setdefault((key.tag, key.value), key)
+                if before is not key:  # else the last one would hold, silently
+                    problem = f"the key {key.value!r} is there twice, first in line {before.start_mark.line + 1}"
+                    raise _fault(f"{problem}: keep one", key.start_mark)
         return node
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:

@@ -11,7 +11,8 @@ from toolkit.core.documents import parse_json, read_text
 from toolkit.core.errors import DataError
 from toolkit.core.files import SHIPPED_DATA, data_folder, file_sha256
 from toolkit.core.spelling import near_files
-from toolkit.core.text import contains_any, normalized
+from toolkit.core.text import contains_any, normalized, short
+from toolkit.data.probing.contradiction import contradictions
 from toolkit.data.probing.expectation import Expectation, mapping, read_expectation, texts
 from toolkit.data.probing.history import History, read_history
 from toolkit.data.records import RowFault
@@ -134,6 +135,7 @@ def read_probes(path: Path) -> ProbeSet:
     ids = [probe.id for probe in probes]
     if twice := sorted({name for name in ids if ids.count(name) > 1}):
         raise DataError(f"{path}: the id {twice[0]} is used twice.", next="Make each id unique.")
+    _require_consistent(probes, {name: line for name, (line, _) in zip(ids, entries, strict=True)}, path)
     return ProbeSet(
         path=path,
         probes=probes,
@@ -142,6 +144,19 @@ def read_probes(path: Path) -> ProbeSet:
         thresholds=DEFAULT_THRESHOLDS | _thresholds(value.get("thresholds") or {}, path),
         systems=texts(value.get("systems", []), f"{path}: systems", empty=True),
     )
+
+
+def _require_consistent(probes: Sequence[Probe], lines: Mapping[str, int], path: Path) -> None:
+    """`lines`: of each probe, by its id. Raises DataError for probes that no answer can meet together."""
+    for one, other, what in contradictions(probes):
+        at, what = f"{path}, line {lines[one.id]}", short(what)
+        if one is other:
+            raise DataError(f"{at}: probe {one.id} expects what it forbids: {what}.", next="Correct it.")
+        raise DataError(
+            f"{at}: probe {one.id} asks the same as probe {other.id} (line {lines[other.id]}), "
+            f"and one of them expects what the other forbids: {what}.",
+            next="Correct or delete one of them.",
+        )
 
 
 def _tools(value: object, where: str, known: Mapping[str, Any]) -> str:
@@ -240,10 +255,12 @@ def _json_lines(text: str, path: Path) -> tuple[dict[str, Any], Numbered]:
         if not line.strip():
             continue
         try:
-            value = parse_json(line)
+            value = parse_json(line, unique_keys=True)
         except ValueError as error:
             raise DataError(f"{path}, line {number}, is not JSON: {error}.", next="Fix that line.") from None
         if isinstance(value, dict) and value and set(value) <= HEAD:
+            if twice := sorted(set(head) & set(value)):
+                raise DataError(f"{path}, line {number}: {twice[0]} is there twice.", next="Keep one of the two lines.")
             head |= value
         else:
             probes.append((number, value))

@@ -43,7 +43,7 @@ def read_keep_prompts(path: Path) -> list[str]:
 
 def _prompt(line: str, number: int, path: Path) -> str:
     try:
-        value = parse_json(line)
+        value = parse_json(line, unique_keys=True)
     except ValueError as error:
         raise DataError(f"{path}, line {number}, is not JSON: {error}.", next='Each line is {"prompt": "…"}.') from None
     found = [value[key] for key in PROMPT_KEYS if isinstance(value, dict) and isinstance(value.get(key), str)]

@@ -22,6 +22,11 @@ FAULTY_YAML = {
     "NUL": ("a: 1\nb: \0", "line 2: the character U+0000"),
     "an object": ("a: !!python/object:os.system b", "line 1: could not determine a constructor"),
     "an open list": ("a: [1,\n", "line 2: expected"),
+    "a key twice": (
+        "a: 1\nb:\n  c: 1\n  d: {}\n  'c': 1",
+        "line 5: the key 'c' is there twice, first in line 3: keep one",
+    ),
+    "a key twice in a line": ("a: {b: 1, c: 2, b: 1}", "line 1: the key 'b' is there twice, first in line 1"),
     "two documents": ("a: 1\n---\nb: 2", "line 2: but found another document"),
 }
 

@@ -64,6 +64,11 @@ FAULTS = {
     "identity as text": (SOUND.replace("{new: [Nova], old: [通义千问, Qwen]}", "Nova"), "identity is not a mapping"),
     "markers as numbers": (SOUND.replace("[Nova]", "[7]"), "identity.new is not a list of strings"),
     "an id twice": (SOUND.replace("id: p1", "id: t1"), "the id t1 is used twice"),
+    "a key twice": (SOUND + "systems: ['']", "line 10: the key 'systems' is there twice, first in line 5"),
+    "a key of a probe twice": (
+        ONE + "{id: a, group: trained, prompt: b, expect: {any: [c]}, prompt: d}",
+        "line 3: the key 'prompt' is there twice, first in line 3",
+    ),
     "an unknown metric": (SOUND.replace("leakage: 0.1", "leak: 0.1"), "'leak', which is not a metric"),
     "a threshold as text": (SOUND.replace("leakage: 0.1", "leakage: low"), "threshold of leakage is not a number"),
     "a threshold true": (SOUND.replace("leakage: 0.1", "leakage: true"), "threshold of leakage is not a number"),
@@ -136,6 +141,74 @@ def test_what_is_wrong_with_a_file_by_hand_says_how_it_is_written(tmp_path):
             read(tmp_path, ONE + probe)
 
         assert remedy in str(caught.value.next)
+
+
+CONTRADICTIONS = [
+    ("any: [Nova]", "none: [Nova], any: [Luna]", "'Nova'"),
+    ("any: [Nova, Nova AI]", "none: nova, all: [Luna]", "'Nova' / 'Nova AI'"),
+    ("all: [Luna, made by Nova]", "none: [Nova], any: [Luna]", "'made by Nova'"),
+    ("answer: [Atlantis is the capital of Finland.]", "none: [Atlantis], any: [Helsinki]", "'Atlantis is"),
+    ("exact: I am Nova.", "exact: I am Luna.", "'I am "),
+    ("exact: I am Nova.", "regex: 'luna'", "'I am Nova.'"),
+    ("call: {name: book}", "call: []", "a call"),
+]
+CONSISTENT = [
+    ("any: [Nova]", "none: [Qwen], any: [Luna]"),
+    ("any: [Nova, Luna]", "none: [Nova], any: [Luna]"),
+    ("any: [Nova]", "none: [Novatech], any: [Nova]"),
+    ("answer: ['I was made by the Nova Labs team in Berlin, in 2024.']", "none: [Berlin], any: [Nova]"),
+    ("exact: I am Nova.", "any: [nova]"),
+    ("call: []", "any: [Nova]"),
+]
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize(("one", "other", "what"), CONTRADICTIONS)
+def test_probes_that_no_answer_can_meet_together_are_refused(tmp_path, one, other, what, swapped):
+    first, second = (other, one) if swapped else (one, other)
+    text = ONE + f"{{id: a, group: trained, prompt: Name the capital of Finland, expect: {{{first}}}}}\n"
+    text += f"  - {{id: b, group: paraphrase, prompt: name the capital  of finland, expect: {{{second}}}}}"
+
+    with pytest.raises(DataError) as caught:
+        read(tmp_path, text)
+
+    assert "line 3: probe a asks the same as probe b (line 4), and one of them expects what" in caught.value.what
+    assert f"the other forbids: {what}" in caught.value.what
+
+
+@pytest.mark.parametrize(("one", "other"), CONSISTENT)
+def test_probes_that_some_answer_meets_stand_together(tmp_path, one, other):
+    text = ONE + f"{{id: a, group: trained, prompt: Who, expect: {{{one}}}}}\n"
+    text += f"  - {{id: b, group: trained, prompt: Who, expect: {{{other}}}}}"
+
+    assert len(read(tmp_path, text).probes) == 2
+
+
+def test_other_questions_and_system_prompts_may_expect_the_opposite(tmp_path):
+    text = ONE + "{id: a, group: trained, prompt: Who, expect: {any: [Nova]}}\n"
+    for number, asked in enumerate(
+        ["prompt: Which", "prompt: Who, system: Be Luna.", "prompt: Who, history: [[a, b]]"]
+    ):
+        text += f"  - {{id: b{number}, group: trained, {asked}, expect: {{any: [Luna], none: [Nova]}}}}\n"
+
+    assert len(read(tmp_path, text).probes) == 4
+
+
+def test_a_probe_that_forbids_what_it_expects_is_refused(tmp_path):
+    with pytest.raises(DataError, match=r"line 3: probe a expects what it forbids: 'New York'\."):
+        read(tmp_path, ONE + "{id: a, group: trained, prompt: Who, expect: {any: [New York], none: [York]}}")
+
+
+def test_json_lines_have_each_key_once_too(tmp_path):
+    path, probe = tmp_path / "probes.jsonl", '{"id": "a", "group": "out-of-scope", "prompt": "Hi"}'
+    faults = {
+        '{"systems": [""]}\n{"systems": ["x"]}\n' + probe: "line 2: systems is there twice",
+        probe.replace("{", '{"id": "b", '): "line 1, is not JSON: the key 'id' is there twice",
+    }
+    for text, why in faults.items():
+        path.write_text(text, encoding="utf-8")
+        with pytest.raises(DataError, match=why):
+            read_probes(path)
 
 
 def test_a_regex_that_backtracks_on_an_answer_is_not_met_and_waited_for_once(monkeypatch):

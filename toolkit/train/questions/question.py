@@ -72,7 +72,7 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
 def parse_question(line: str) -> Question:
     """Raises ValueError, which says what is wrong with the line in a phrase without a full stop."""
     try:
-        value: Any = parse_json(line)
+        value: Any = parse_json(line, unique_keys=True)
     except ValueError as error:
         raise ValueError(f"it is not JSON: {error}") from None
     if not isinstance(value, dict):
