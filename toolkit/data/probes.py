@@ -149,12 +149,12 @@ def read_probes(path: Path) -> ProbeSet:
 def _require_consistent(probes: Sequence[Probe], lines: Mapping[str, int], path: Path) -> None:
     """`lines`: of each probe, by its id. Raises DataError for probes that no answer can meet together."""
     for one, other, what in contradictions(probes):
-        at, what = f"{path}, line {lines[one.id]}", short(what)
+        at = f"{path}, line {lines[one.id]}"
         if one is other:
-            raise DataError(f"{at}: probe {one.id} expects what it forbids: {what}.", next="Correct it.")
+            raise DataError(f"{at}: probe {one.id} expects what it forbids: {short(what)}.", next="Correct it.")
         raise DataError(
             f"{at}: probe {one.id} asks the same as probe {other.id} (line {lines[other.id]}), "
-            f"and one of them expects what the other forbids: {what}.",
+            f"and one of them expects what the other forbids: {short(what)}.",
             next="Correct or delete one of them.",
         )
 

@@ -9,7 +9,7 @@ from toolkit.data.probing.expectation import Expectation
 from toolkit.data.probing.mentions import says
 
 
-class Asked(Protocol):
+class Judged(Protocol):
     @property
     def question(self) -> str: ...
     @property
@@ -18,26 +18,26 @@ class Asked(Protocol):
     def expect(self) -> Expectation | None: ...
 
 
-One = TypeVar("One", bound=Asked)
+One = TypeVar("One", bound=Judged)
 A_CALL = "a call"
 
 
 def contradictions(probes: Sequence[One]) -> Iterator[tuple[One, One, str]]:
     """Pairs that ask the same, in their order, and what one expects and the other forbids; a probe may pair itself."""
-    asked: dict[str, list[One]] = {}
+    by_question: dict[str, list[One]] = {}
     for probe in probes:
         if probe.expect is not None:
-            asked.setdefault(probe.question, []).append(probe)
-    for same in asked.values():
+            by_question.setdefault(probe.question, []).append(probe)
+    for same in by_question.values():
         for one, other in combinations_with_replacement(same, 2):
             assert one.expect is not None  # as all of them
             assert other.expect is not None
-            pair = (one.expect, other.expect)
-            if what := _forbidden(*pair, one.context) or _forbidden(*reversed(pair), one.context):
+            ways = ((one.expect, other.expect), (other.expect, one.expect))
+            if what := next(filter(None, (_forbidden(*way, one.context) for way in ways)), None):
                 yield one, other, what
 
 
-def _forbidden(one: Expectation, other: Expectation, asked: str) -> str | None:
+def _forbidden(one: Expectation, other: Expectation, prompt: str) -> str | None:
     """What `one` expects, if `other` forbids each answer that meets it; None if it may not, as far as texts tell."""
     if one.call and other.call == ():
         return A_CALL
@@ -46,7 +46,7 @@ def _forbidden(one: Expectation, other: Expectation, asked: str) -> str | None:
     if one.all:
         return next((repr(text) for text in one.all if _says_any(text, other.none)), None)
     ways = one.any or one.answer
-    forbids = (_says_any(text, other.none) if one.any else _needs_any(one, text, other.none, asked) for text in ways)
+    forbids = (_says_any(text, other.none) if one.any else _needs_any(one, text, other.none, prompt) for text in ways)
     return " / ".join(map(repr, ways)) if ways and all(forbids) else None
 
 
@@ -54,7 +54,7 @@ def _says_any(text: str, forbidden: Sequence[str]) -> bool:
     return any(says(text, one) for one in forbidden)
 
 
-def _needs_any(one: Expectation, text: str, forbidden: Sequence[str], asked: str) -> bool:
+def _needs_any(one: Expectation, text: str, forbidden: Sequence[str], prompt: str) -> bool:
     """Whether an answer of this text to what is asked meets it no longer without one of those."""
-    without = (re.sub(re.escape(each), " ", text, flags=re.I) for each in forbidden if says(text, each))
-    return any(not one.met(rest, prompt=asked) for rest in without)
+    without = (re.sub(re.escape(each), " ", text, flags=re.IGNORECASE) for each in forbidden if says(text, each))
+    return any(not one.met(rest, prompt=prompt) for rest in without)
