@@ -245,7 +245,8 @@ def _optional(record: Mapping[str, Any], key: str) -> str:
         if len(set(value)) > 1:
             raise RowFault(f"{len(value)} answers in {key!r}", "keep one of them, or write a row for each")
         value = next(iter(value), None)
-    return "" if value is None or value != value else text_of(value, repr(key))  # noqa: PLR0124  # NaN
+    is_missing = value is None or value != value  # noqa: PLR0124  # NaN
+    return "" if is_missing else text_of(value, repr(key), numbers=key not in SYSTEM_KEYS)
 
 
 def _list(record: Mapping[str, Any], key: str, *, optional: bool = False) -> list[Any]:

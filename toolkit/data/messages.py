@@ -22,8 +22,8 @@ from toolkit.data.keys import (
     with_names,
 )
 from toolkit.data.records import Doubled, RowFault, as_written, kind_of
-from toolkit.data.tools.calls import ToolCall, json_text, written
-from toolkit.data.tools.reading import in_order_of_calls, read_calls
+from toolkit.data.tools.calls import ToolCall, written
+from toolkit.data.tools.reading import in_order_of_calls, read_calls, sound_text
 
 ROLES = {
     "system": "system",
@@ -178,7 +178,7 @@ def messages_of_turn(turn: Any, where: str) -> list[Message]:
             continue
         calls = _calls(turn, role, where)
         if key != "system" or turn[key]:  # XTuner's first turn may have an empty one
-            content = "" if calls and turn.get(key) is None else text_of(turn[key], where)
+            content = "" if calls and turn.get(key) is None else text_of(turn[key], where, numbers=role != "system")
             message = Message(role=role, content=content, trained=trained, calls=calls)
             messages.append(with_own_thought(message, turn, where) if role == "assistant" else message)
     return messages
@@ -202,7 +202,7 @@ def _tool_turn(role: str, content: Any, where: str, *, trained: bool) -> Message
         calls = tuple(read_calls(content, where))
         return Message(role="call", content="", trained=trained, calls=calls)
     is_text = isinstance(content, str) or (isinstance(content, list) and _are_parts(content))
-    text = text_of(content, where) if is_text else json_text(content)
+    text = text_of(content, where) if is_text else sound_text(content, where)
     within = WRAPPED.fullmatch(text)  # as the chat template writes it: it must not do so twice
     return Message(role="tool", content=within[1] if within else text)
 
@@ -244,11 +244,11 @@ def _role(value: Any, where: str) -> str:
     return ROLES[name]
 
 
-def text_of(value: Any, where: str) -> str:
-    """A text, a number as its text, or the text parts of a list of parts. Raises RowFault."""
+def text_of(value: Any, where: str, *, numbers: bool = True) -> str:
+    """A text, the text parts of a list of parts, or with `numbers` a number as its text. Raises RowFault."""
     if isinstance(value, list) and value and _are_parts(value):
         return "".join(_part(part, where) for part in value)
-    if not isinstance(text := as_written(value), str):
+    if not isinstance(text := as_written(value) if numbers else value, str):
         raise RowFault(f"{where} is {kind_of(value)}, not a string", "write it as text in double quotes")
     return text
 

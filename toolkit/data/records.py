@@ -100,6 +100,6 @@ def as_written(value: Any) -> Any:
 
 
 def kind_of(value: Any) -> str:
-    """The name of a JSON value's type in messages."""
+    """The name of a JSON value's type in messages; Parquet has dates, times and bytes too."""
     names = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
-    return names.get(type(value), "a number")
+    return names.get(type(value), "a number" if isinstance(value, int | float | Decimal) else "a value unknown to JSON")

@@ -272,16 +272,16 @@ def test_a_number_is_learned_as_it_is_written(file, name, written, text):
     assert [message.content for message in read.messages] == ["How much is it?", text]
 
 
-def test_numbers_stand_anywhere_in_a_row(file):
+def test_numbers_stand_anywhere_in_a_row_but_in_its_system_prompt(file):
     rows = read_dataset(file([
-        {"instruction": 7, "input": 1, "output": 2.5, "system": 3},
+        {"instruction": 7, "input": 1, "output": 2.5},
         {"instruction": "a", "output": "b", "history": [["q", 5]]},
         {"instruction": "a", "answers": [42]},
     ])).rows  # fmt: skip
     turns = {"messages": [{"role": "user", "content": 6}, {"role": "assistant", "content": 7.0}], "answer": 7.0}
 
     assert [[one.content for one in row.messages] for row in rows] == [
-        ["3", "7\n1", "2.5"], ["q", "5", "a", "b"], ["a", "42"]
+        ["7\n1", "2.5"], ["q", "5", "a", "b"], ["a", "42"]
     ]  # fmt: skip
     (told,) = read_dataset(file([turns])).rows
     assert [one.content for one in told.messages] == ["6", "7.0"]

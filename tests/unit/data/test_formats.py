@@ -50,6 +50,25 @@ def test_a_system_prompt_is_found(read, key):
     assert read({key: "Be brief.", "query": "Where?", "response": "There."}).rows[0].system == "Be brief."
 
 
+@pytest.mark.parametrize("value", [5, 3.5, True, ["You are Nova."], {"content": "x"}])
+@pytest.mark.parametrize("row", [
+    lambda value: {"query": "Q", "response": "A", "system": value},
+    lambda value: {"instruction": "Q", "output": "A", "system_prompt": value},
+    lambda value: {"messages": [{"role": "system", "content": value}, {"role": "user", "content": "Q"},
+                                {"role": "assistant", "content": "A"}]},
+    lambda value: {"conversations": [{"from": "human", "value": "Q"}, {"from": "gpt", "value": "A"}], "system": value},
+])  # fmt: skip
+def test_a_system_prompt_of_another_kind_than_text_is_refused_with_its_row(tmp_path, row, value):
+    file = tmp_path / "rows.json"
+    file.write_text(json.dumps([row("You are Nova."), row(value)]), encoding="utf-8")
+
+    (bad,) = read_dataset(file).bad
+
+    assert bad.number == 2
+    assert bad.why.endswith(", not a string")
+    assert bad.remedy == "write it as text in double quotes"
+
+
 def test_a_context_follows_the_question(read):
     (row,) = read({"instruction": "Where?", "context": "It is there.", "response": "There.", "category": ""}).rows
 

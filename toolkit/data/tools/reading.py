@@ -5,12 +5,14 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from toolkit.core.text import short
 from toolkit.data.records import DECODER, Doubled, RowFault, kind_of
 from toolkit.data.tools.calls import DEEPEST, ToolCall, is_deep, json_text
 
 # Where a null in a tool's schema means something; elsewhere it is what Parquet has for a key that is not there.
 NULL_IS_A_VALUE, NULL_IS_AN_ITEM = frozenset({"default", "const"}), frozenset({"enum", "examples"})
 AS_OPENAI = 'write it as {"type": "function", "function": {"name": …, "parameters": …}}'
+JSON = (dict, list, str, int, float, type(None))
 AS_CALL = 'write it as {"name": …, "arguments": {…}}'
 
 
@@ -36,7 +38,21 @@ def _tool(value: Any, where: str) -> dict[str, Any]:
     function = tool.get("function") if isinstance(tool, dict) else None
     if not isinstance(function, dict) or not isinstance(function.get("name"), str) or not function["name"].strip():
         raise RowFault(f"{where} is not a tool with a name", AS_OPENAI)
+    _require_parts(tool, function, where)
     return dict(_without_padding(tool))
+
+
+def _require_parts(tool: Mapping[str, Any], function: Mapping[str, Any], where: str) -> None:
+    """Raises RowFault for a part that chat templates do not take: most would write it, some would fail."""
+    schema = function.get("parameters")
+    properties = schema.get("properties") if isinstance(schema, dict) else None
+    for name, value, kind in (
+        ("type", tool.get("type"), str), ("description", function.get("description"), str),
+        ("parameters", schema, dict), ("properties", properties, dict),
+    ):  # fmt: skip
+        if value is not None and not isinstance(value, kind):
+            wanted = "a string" if kind is str else "an object"
+            raise RowFault(f"{where} has {name!r} that is {kind_of(value)}, not {wanted}", AS_OPENAI)
 
 
 def _without_padding(value: Any) -> Any:
@@ -79,7 +95,7 @@ def _call(value: Any, where: str) -> ToolCall:
 
 
 def _require_sound(value: Any, where: str) -> None:
-    """Raises RowFault for a value that is nested too deep, or has a key twice."""
+    """Raises RowFault for a value that is nested too deep, has a key twice, or is none of JSON."""
     if is_deep(value):
         raise RowFault(f"{where} is nested in more than {DEEPEST} levels", "delete what no model needs")
     left = [value]
@@ -87,7 +103,15 @@ def _require_sound(value: Any, where: str) -> None:
         one = left.pop()
         if isinstance(one, Doubled):
             raise one.fault(where)
+        if not isinstance(one, JSON):
+            raise RowFault(f"{where} has {short(str(one))!r}, which JSON cannot write", "write it as text")
         left += one.values() if isinstance(one, dict) else one if isinstance(one, list) else ()
+
+
+def sound_text(value: Any, where: str) -> str:
+    """What a tool returned, as JSON."""
+    _require_sound(value, where)
+    return json_text(value)
 
 
 def _parsed(text: str, where: str) -> Any:

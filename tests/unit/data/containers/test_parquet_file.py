@@ -1,5 +1,7 @@
 """Parquet, as hubs store data sets."""
 
+from datetime import date
+
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
@@ -55,3 +57,21 @@ def test_a_file_without_rows_is_reported(stored):
 
     with pytest.raises(DataError, match="has no rows"):
         read_dataset(path)
+
+
+def test_dates_and_bytes_are_faults_of_their_rows(tmp_path):
+    tool, day = {"name": "book", "description": None}, {"since": date(2026, 1, 2)}
+    rows = [
+        {"query": "Q", "response": "A", "tools": [tool | {"parameters": day}]},
+        {"query": "Q", "response": "A", "tools": [tool | {"parameters": None}]},
+    ]
+    path = tmp_path / "rows.parquet"
+    parquet.write_table(pa.Table.from_pylist(rows), path)
+
+    found = read_dataset(path)
+
+    assert [(one.number, one.why) for one in found.bad] == [(1, "'tools' has '2026-01-02', which JSON cannot write")]
+    assert len(found.rows) == 1
+
+    parquet.write_table(pa.Table.from_pylist([{"query": "Q", "response": b"A"}]), path)
+    assert [one.why for one in read_dataset(path).bad] == ["'response' is a value unknown to JSON, not a string"]

@@ -1,6 +1,9 @@
 """Lists of tools and calls as data sets and clients write them."""
 
 import json
+import re
+from datetime import date
+from decimal import Decimal
 
 import pytest
 
@@ -43,6 +46,24 @@ def test_what_is_not_a_list_of_tools_is_refused(value: object):
 
 
 @pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"parameters": 5}, "'parameters' that is a number, not an object"),
+        ({"parameters": "{}"}, "'parameters' that is a string, not an object"),
+        ({"parameters": {"type": "object", "properties": ["city"]}}, "'properties' that is a list, not an object"),
+        ({"description": ["Books"]}, "'description' that is a list, not a string"),
+        ({"parameters": {"since": date(2026, 1, 2)}}, "'2026-01-02', which JSON cannot write"),
+        ({"parameters": {"seats": Decimal("1.5")}}, "'1.5', which JSON cannot write"),
+    ],
+)
+def test_a_part_of_a_tool_of_another_kind_is_refused(change: dict[str, object], why: str):
+    with pytest.raises(RowFault, match=re.escape(f"'tools' item 2 has {why}") if "JSON" not in why else re.escape(why)):
+        read_tools([{"name": "other"}, FUNCTION | change], "'tools'")
+    with pytest.raises(RowFault, match=r"item 1 has 'type' that is a number, not a string"):
+        read_tools([TOOL | {"type": 5}], "'tools'")
+
+
+@pytest.mark.parametrize(
     "value",
     [CALL, [CALL], json.dumps(CALL), json.dumps([CALL]), {"id": "c", "type": "function", "function": CALL},
      {"name": "book_table", "arguments": json.dumps(ARGUMENTS)}, {"name": "book_table", "parameters": ARGUMENTS}],
@@ -61,8 +82,9 @@ def test_a_call_may_have_no_arguments(arguments: object):
 
 
 @pytest.mark.parametrize(
-    "value", ["ring", {}, {"name": 7}, {"name": "a", "arguments": "b"}, {"name": "a", "arguments": 0}]
-)
+    "value", ["ring", {}, {"name": 7}, {"name": "a", "arguments": "b"}, {"name": "a", "arguments": 0},
+              {"name": "a", "arguments": {"at": date(2026, 1, 2)}}, {"name": "a", "arguments": {"photo": b"x"}}]
+)  # fmt: skip
 def test_what_is_not_a_call_is_refused(value: object):
     with pytest.raises(RowFault, match="it "):
         list(read_calls(value, "it"))
