@@ -32,7 +32,7 @@ from toolkit.train.planning.findings import (
     too_long,
 )
 from toolkit.train.recipe import Recipe
-from toolkit.train.rows import epoch_tokens, held_out
+from toolkit.train.rows import SPLIT_REMEDY, UNSPLIT, epoch_tokens, held_out
 from toolkit.train.sources import is_large, read_source
 from toolkit.train.texts.thoughts import rows_of_thinkers
 from toolkit.train.variants import Preview, previews, variant_overhead_tokens, without_variants
@@ -136,6 +136,8 @@ def check(config: CheckConfig, listener: Listener = silent) -> Findings:
     numbers = [row.number for row in trained]
     foreign = sum(languages[number] == "other" for number in numbers)
     findings += [*check_steps(len(trained), recipe), *check_languages(foreign, len(trained), recipe)]
+    if recipe.eval_split and len(trained) == 1 == len(usable):
+        findings.append(Finding(level="error", kind="split", message=UNSPLIT, remedy=SPLIT_REMEDY))
     findings += propose_recipe(len(trained), recipe)
     shown = trained or [row for row in dataset.rows if encoder is None or row.number in tokens.counts]
     if config.write is not None and len(faulty) < len(dataset.rows) + len(dataset.bad):

@@ -37,6 +37,7 @@ from toolkit.train.rows import (
     copy_inputs,
     copy_probes,
     file_digests,
+    held_out,
     own_system,
     read_rows,
     rows_that_fit,
@@ -114,8 +115,10 @@ def finetune(
         loaded, imported_s = load(notify=caller.notify, listener=caller.listener), 0.0
     if config.compared:
         require_askable(loaded.rows, Path(loaded.source["path"]))
+    # Their errors come now, before there is a folder.
+    held_out(len(loaded.rows), recipe.eval_split, recipe.seed)
     if recipe.keep_weight:
-        load_keep_prompts(recipe.keep_data, loaded.rows)  # its errors come now, before there is a folder
+        load_keep_prompts(recipe.keep_data, loaded.rows)
     questions = read_given(config.questions, recipe, Path(loaded.source["path"]))
     require_disk(config.output, base, recipe)
     folder = create_run_folder(config.output)

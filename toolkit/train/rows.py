@@ -42,6 +42,8 @@ from toolkit.train.texts.thoughts import rows_of_thinkers
 from toolkit.train.variants import variant_overhead_tokens, with_variants, without_variants
 
 SHOWN_ROWS = 5
+UNSPLIT = "A single row cannot be split into training and evaluation."
+SPLIT_REMEDY = "Leave out --eval-split, or add rows"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,7 +181,7 @@ def held_out(count: int, share: float, seed: int) -> set[int]:
     if share == 0:
         return set()
     if count == 1:
-        raise DataError("A single row cannot be split into training and evaluation.", next="Leave out --eval-split.")
+        raise DataError(UNSPLIT, next=f"{SPLIT_REMEDY}.")
     size = min(max(1, round(count * share)), count - 1)
     return set(random.Random(seed).sample(range(count), size))  # noqa: S311  # a repeatable choice, not a secret
 

@@ -467,6 +467,15 @@ def test_rows_with_errors_and_held_out_rows_make_no_steps(found):
     )
 
 
+@pytest.mark.parametrize("rows", [[row("Where?", "There.")], [row("Where?", "There."), row("a", "")]])
+def test_a_single_row_that_finetune_would_not_split_is_an_error_here(found, rows):
+    findings = found(rows, open_encoder=FakeEncoder, recipe=RECIPE.changed(eval_split=0.25))
+
+    assert [one.level for one in of_kind(findings, "split")] == ["error"]
+    assert not of_kind(found(rows, open_encoder=FakeEncoder, recipe=RECIPE), "split")
+    assert not of_kind(found([*rows, row("Who?", "She.")], recipe=RECIPE.changed(eval_split=0.25)), "split")
+
+
 def trained(findings):
     recipe = RECIPE.changed(eval_split=0.25)
     usable = [one for one in read_dataset(findings.path).rows if one.number <= 40]

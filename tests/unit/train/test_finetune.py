@@ -737,6 +737,17 @@ def test_a_data_sets_own_probes_stay_with_the_run(user: User) -> None:
     assert (run.folder / "probes.yaml").read_text() == own
 
 
+def test_a_single_row_is_not_split_and_refused_before_there_is_a_run(user: User) -> None:
+    user.write(user.data, ("Who are you?", "Nova."))
+
+    with pytest.raises(DataError, match=r"A single row cannot be split .* Leave out --eval-split, or add rows\."):
+        user.finetunes(eval_split=0.5)
+
+    assert not user.output.exists()
+    user.write(user.data, ("Who are you?", "Nova."), ("Who is it?", "Nova."))
+    assert user.finetunes(eval_split=0.5).record.data.held_out == 1
+
+
 def test_a_probe_file_that_cannot_be_read_is_refused_before_training(user: User) -> None:
     user.data.with_name("mine.probes.yaml").write_text("probes: none\n")
 
