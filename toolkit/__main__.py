@@ -59,7 +59,15 @@ def exit_code(arguments: list[str]) -> int | None:
 
     from toolkit.cli import cli
     from toolkit.core.environment import ignore_launcher, let_waiting_threads_sleep
-    from toolkit.core.errors import Interrupted, ToolkitError, is_interruption, named_variable
+    from toolkit.core.errors import (
+        RAISE_LIMIT,
+        Interrupted,
+        ToolkitError,
+        is_interruption,
+        is_over_limit,
+        named_variable,
+        unwritten,
+    )
     from toolkit.core.links import circle_of_links
     from toolkit.core.startup import keep_caches_at_home, relax_gc, relax_python
 
@@ -81,6 +89,8 @@ def exit_code(arguments: list[str]) -> int | None:
     except ToolkitError as error:
         if debug:
             raise
+        if RAISE_LIMIT not in error.next and is_over_limit(error):
+            error = type(error)(error.what, next=RAISE_LIMIT)  # another folder, as most propose, has the same limit
         click.echo(_failure(error), err=True)
         return error.exit_code
     except Exception as error:
@@ -89,7 +99,7 @@ def exit_code(arguments: list[str]) -> int | None:
             return Interrupted.exit_code
         if debug:
             raise
-        failed = named_variable(error) or circle_of_links(error) or _bug(error)
+        failed = unwritten(error) or named_variable(error) or circle_of_links(error) or _bug(error)
         click.echo(_failure(failed), err=True)
         return failed.exit_code
     return code if isinstance(code, int) else None

@@ -1,6 +1,7 @@
 """The boundary: every end of a command becomes an exit code, and every error a line or two without a traceback."""
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -69,6 +70,25 @@ def test_what_nobody_foresaw_is_called_a_bug(ends):
     assert code == ToolkitError.exit_code == 1
     assert "ZeroDivisionError: division by zero. This is a bug in the toolkit" in told
     assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [(errno.ENOSPC, "Free some space."), (errno.EFBIG, "Raise the limit on a file's size: ulimit -f unlimited.")],
+)
+def test_a_file_that_cannot_be_written_is_no_bug(ends, number, remedy):
+    code, told = ends(OSError(number, os.strerror(number), "rows.jsonl"))
+
+    assert code == ConfigError.exit_code
+    assert told.startswith("Error: A file could not be written: [Errno ")
+    assert told.endswith(f"'rows.jsonl'. {remedy}\n")
+
+
+def test_another_folder_is_not_proposed_where_a_files_size_is_limited(ends):
+    error = DataError("It cannot be written.", next="Name another folder.")
+    error.__context__ = OSError(errno.EFBIG, "File too large")
+
+    assert ends(error) == (5, "Error: It cannot be written. Raise the limit on a file's size: ulimit -f unlimited.\n")
 
 
 def test_a_circle_of_links_in_a_path_is_no_bug(ends):

@@ -14,6 +14,7 @@ Click's own usage errors exit with 2, a verdict with 20 to 23 (see toolkit.compa
 24 (see toolkit.sweep.replay), evidence that does not hold with 25 (see toolkit.export.verify_evidence).
 """
 
+import errno
 import os
 
 # What the libraries below read. Others, such as a shell's own, could match an error's text by chance.
@@ -23,6 +24,8 @@ LIBRARY_VARIABLES = (
     "SAFETENSORS_", "SWIFT_", "TMPDIR", "TOKENIZERS_", "TORCH", "TRANSFORMERS_", "TRITON_", "USE_", "XDG_",
 )  # fmt: skip
 LONGEST = 4000  # characters of what failed
+TOO_LARGE = os.strerror(errno.EFBIG)
+RAISE_LIMIT = "Raise the limit on a file's size: ulimit -f unlimited."
 
 
 class ToolkitError(Exception):
@@ -87,6 +90,29 @@ def is_interruption(error: BaseException) -> bool:
             return inner is not None
         inner = inner.__cause__ or inner.__context__
     return False
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether the error says that a disk is full; libraries only quote the system's words."""
+    return getattr(error, "errno", None) in {errno.ENOSPC, errno.EDQUOT} or "No space left" in str(error)
+
+
+def is_over_limit(error: BaseException | None) -> bool:
+    """Whether the error came of the limit on a file's size (ulimit -f); libraries only quote the system's words."""
+    for _ in range(100):  # a chain can be circular
+        if error is None or getattr(error, "errno", None) == errno.EFBIG or TOO_LARGE in str(error):
+            return error is not None
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def unwritten(error: Exception) -> ConfigError | None:
+    """For an error of a full disk or of a file over the limit that nothing closer to it knows; None for others."""
+    if not (is_over := is_over_limit(error)) and not is_full(error):
+        return None
+    return ConfigError(
+        f"A file could not be written: {first_line(error)}.", next=RAISE_LIMIT if is_over else "Free some space."
+    )
 
 
 def named_variable(error: Exception) -> ConfigError | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.core.documents import read_json
-from toolkit.core.errors import ConfigError, ExportError
+from toolkit.core.errors import RAISE_LIMIT, TOO_LARGE, ConfigError, ExportError, is_full, is_over_limit
 from toolkit.core.files import LOCK_NAME, is_same_file, lock_folder, require_free_space, write_json
 from toolkit.core.links import require_no_link, require_no_links_in
 from toolkit.runs.layout import EXPORT_MANIFEST
@@ -167,8 +167,10 @@ def _remove(path: Path) -> None:
 
 def user_error_for(error: BaseException, target: Path) -> ExportError | None:
     """The error as the user should read it; None where it is one already, or a bug."""
-    if "No space left" in str(error):  # safetensors raises its own exception type
+    if is_full(error):  # safetensors raises its own exception type
         return ExportError(f"The disk of {target} is full.", next="Free some space, or name another --folder.")
+    if is_over_limit(error):
+        return ExportError(f"The export to {target} failed: {TOO_LARGE}.", next=RAISE_LIMIT)
     if isinstance(error, OSError):
         return ExportError(f"The export to {target} failed: {error.strerror or error}.", next="Name another --folder.")
     return None

@@ -1,7 +1,6 @@
 """Keeps a run's record correct from start to end: however the work ends, run.json says so."""
 
 import contextlib
-import errno
 import math
 import shlex
 import shutil
@@ -10,10 +9,20 @@ import traceback
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from resource import RLIM_INFINITY, RLIMIT_FSIZE, getrlimit
 
 from toolkit import __version__
 from toolkit.core.documents import parse_json, read_json
-from toolkit.core.errors import Interrupted, ToolkitError, TrainingError, first_line, named_variable
+from toolkit.core.errors import (
+    RAISE_LIMIT,
+    Interrupted,
+    ToolkitError,
+    TrainingError,
+    first_line,
+    is_full,
+    is_over_limit,
+    named_variable,
+)
 from toolkit.core.files import is_locked, remove_partial_files, write_bytes, write_json, write_text
 from toolkit.core.suggestion import suggestion
 from toolkit.runs.latest import move_latest
@@ -37,6 +46,7 @@ from toolkit.runs.run import Run, read_run, run_folders, write_record
 RESUMED_FROM = ("optimizer.pt", "scheduler.pt", "scaler.pt", "rng_state*.pth", CHECKPOINT_DIGESTS)
 RESERVE_BYTES = 256 * 1024
 LONGEST_SHOWN = 300  # characters of a command
+TORCH = "inline_container"  # in torch's error where it cannot write, which names only a position in its file
 FULL_BYTES = 1_000_000  # a disk with less than this free is full
 
 
@@ -159,8 +169,10 @@ def _user_error_for(error: BaseException, folder: Path, command: str) -> Toolkit
         return TrainingError(
             "This machine's memory ran out.", next="Lower --max-length or --batch-size, or end other programs."
         )
-    if _is_full(error, folder):
-        return TrainingError(f"The disk of {folder} is full.", next=f"Free some space. {_way_on(folder, command)}")
+    full = _is_full(error, folder)
+    if full or _is_over_limit(error):
+        what = f"The disk of {folder} is full." if full else f"A file in {folder} is over the limit on a file's size."
+        return TrainingError(what, next=f"{'Free some space.' if full else RAISE_LIMIT} {_way_on(folder, command)}")
     return named_variable(error) or TrainingError(
         f"Training failed: {type(error).__name__}: {first_line(error, 300)}.",
         next=f"The traceback is in {folder / TRACEBACK_FILE}.",
@@ -175,12 +187,13 @@ def _way_on(folder: Path, command: str) -> str:
 
 
 def _is_full(error: Exception, folder: Path) -> bool:
-    """By the error's number or text; torch names only a position in its file, so then the free space is measured."""
-    if isinstance(error, OSError) and error.errno in {errno.ENOSPC, errno.EDQUOT}:
-        return True
-    return "No space left" in str(error) or (
-        "inline_container" in str(error) and shutil.disk_usage(folder).free < FULL_BYTES
-    )
+    """By the error's number or text; of torch's, by the free space."""
+    return is_full(error) or (TORCH in str(error) and shutil.disk_usage(folder).free < FULL_BYTES)
+
+
+def _is_over_limit(error: Exception) -> bool:
+    """The same for the limit on a file's size."""
+    return is_over_limit(error) or (TORCH in str(error) and getrlimit(RLIMIT_FSIZE)[0] != RLIM_INFINITY)
 
 
 def _remove_incomplete_checkpoints(folder: Path) -> None:

@@ -265,7 +265,11 @@ def test_a_folder_that_cannot_be_written_is_an_error(output, probes, tmp_path):
 
 @pytest.mark.parametrize(
     ("fault", "raised"),
-    [(OSError(errno.ENOSPC, "No space left on device"), ExportError), (KeyboardInterrupt(), KeyboardInterrupt)],
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), ExportError),
+        (RuntimeError("I/O error: File too large (os error 27)"), ExportError),
+        (KeyboardInterrupt(), KeyboardInterrupt),
+    ],
 )
 def test_whatever_ends_an_export_early_leaves_nothing_half(output, probes, fault, raised):
     def load(folder, adapters):

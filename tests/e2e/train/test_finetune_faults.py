@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -98,6 +99,22 @@ def test_a_disk_that_fills_up_leaves_a_failed_run_and_complete_checkpoints(user:
         with once(lines_in(user, 20), kills(signal.SIGTERM)):
             assert call("finetune", "--resume", "v0").code == 130
         assert user.logged_steps() == list(range(1, user.record()["train"]["steps"] + 1))
+
+
+def test_a_limit_on_a_files_size_ends_as_a_full_disk_does(user: FinetuneUser, call: Call):
+    """Of the libraries, safetensors writes the adapter and torch the optimizer's state."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with once(lines_in(user, 6), lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (32_768, hard))):
+        try:
+            ended = call(*user.job(*LONG, "--save-every-steps", "2"))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+    told(ended, 6, "is over the limit on a file's size", "Raise the limit", "Continue with")
+    assert user.record()["status"] == "failed"
+    assert sorted(user.run().glob("checkpoint-*")) == sorted(complete_checkpoints(user.run())) != []
+    with once(lines_in(user, 20), kills(signal.SIGTERM)):
+        assert call("finetune", "--resume", "v0").code == 130
 
 
 @pytest.mark.parametrize("name", ["adapter_model.safetensors", "optimizer.pt", "rng_state.pth", "trainer_state.json"])

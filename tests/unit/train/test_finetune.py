@@ -399,6 +399,11 @@ class OutOfMemoryError(RuntimeError):
         (OSError(errno.ENOSPC, "No space left on device"), r"The disk of .* is full\. Free some space"),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), r"The disk of .* is full"),
         (RuntimeError("I/O error: No space left on device (os error 28)"), r"The disk of .* is full"),
+        (OSError(errno.EFBIG, "File too large"), r"over the limit on a file's size\. Raise .* ulimit -f unlimited"),
+        (
+            RuntimeError("I/O error: File too large (os error 27)"),
+            r"over the limit on a file's size",
+        ),
         (ValueError(), r"Training failed: ValueError"),
     ],
 )
