@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+from itertools import takewhile
 from pathlib import Path
 
 import click
@@ -36,7 +37,9 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name in COMMANDS or name.startswith("-"):
-            return super().resolve_command(ctx, args)
+            found = super().resolve_command(ctx, args)
+            _require_one_of_each(found[1], found[2])
+            return found
         raise click.UsageError(f"No such command {name!r}.{did_you_mean(name, COMMANDS)}", ctx)
 
     def invoke(self, ctx: click.Context) -> object:
@@ -49,6 +52,19 @@ class LazyGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
             formatter.write_dl([(name, summary(name)) for name in COMMANDS])
+
+
+def _require_one_of_each(command: click.Command | None, args: list[str]) -> None:
+    """Raises UsageError for two flags of one choice, such as --depth and --no-depth, of which the last would win."""
+    given = set(takewhile(lambda one: one != "--", args))
+    chosen: dict[str | None, str] = {}
+    for option in () if command is None else command.params:
+        for flags in (option.opts, option.secondary_opts) if getattr(option, "is_flag", False) else ():
+            for flag in given.intersection(flags):
+                if chosen.setdefault(option.name, flag) not in flags:
+                    from toolkit.cli.options import contradiction
+
+                    raise contradiction(chosen[option.name], flag)
 
 
 def _with_suggestions(error: click.NoSuchOption) -> click.UsageError:

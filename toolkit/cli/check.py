@@ -74,6 +74,8 @@ def command(
         return _open_encoder(model, chosen.max_length_tokens)
 
     if is_questions_file(path):
+        if wrong := [f"--{name}" for name, one in (("columns", columns), ("allow", allow), ("write", write)) if one]:
+            raise click.UsageError(f"{path} has questions, not rows: leave out {', '.join(wrong)}.")
         probes = probes or _shipped_probes()
         known = read_probes(probes).probes if probes else ()
         about_questions = find_faults(path, chosen, probes=known, open_encoder=open_encoder)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from toolkit.cli.console import notify, progress, show_json
 from toolkit.cli.console.chinese import user_texts
@@ -20,6 +21,7 @@ from toolkit.cli.options import (
     RUN_MODEL,
     SHARD,
     SYSTEMS,
+    contradiction,
     max_new_tokens_option,
     require_cards,
 )
@@ -30,6 +32,7 @@ from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.further import MOST_MORE
 from toolkit.compare.report import write_report
 from toolkit.compare.report.report import Report
+from toolkit.compare.sides import SCALED
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import Verdict
 from toolkit.core.spelling import did_you_mean
@@ -136,12 +139,7 @@ def command(
     RUN is a run's id or folder, by default the latest finished run. Several runs are ranked; their base model is
     loaded once. NAME@0.5 is a side with its adapter at half its strength.
     """
-    if runs and after is not None:
-        raise click.UsageError("RUN is the after side; do not name both.")
-    if len(runs) > 1 and (scale is not None or sweeping or report_folder is not None):
-        raise click.UsageError("--scale, --sweep-scale and --report are for one run.")
-    if scale is not None and sweeping:
-        raise click.UsageError("Use either --scale or --sweep-scale.")
+    _require_consistent(ctx)
     require_cards(shard, cards)
     if len(runs) > 1 or sweeping:
         ability, depth, scanning = (False if one is None else one for one in (ability, depth, scanning))
@@ -165,6 +163,26 @@ def command(
             show = _show_report if as_json else partial(print_report, texts=texts, show_all=show_all)
             code = compare_and_show(config, texts, show, folder=report_folder, load=load).verdict.exit_code
     ctx.exit(code)
+
+
+def _require_consistent(ctx: click.Context) -> None:
+    """Raises UsageError for arguments of which one would silently not count."""
+    runs, after, scale = (ctx.params[name] for name in ("runs", "after", "scale"))
+    sweeping, thresholds = ctx.params["sweeping"], ctx.params["thresholds"]
+    if runs and after is not None:
+        raise click.UsageError("RUN is the after side; do not name both.")
+    if len(runs) > 1 and (scale is not None or sweeping or ctx.params["report_folder"] is not None):
+        raise click.UsageError("--scale, --sweep-scale and --report are for one run.")
+    if scale is not None and sweeping:
+        raise click.UsageError("Use either --scale or --sweep-scale.")
+    if after is not None and SCALED.fullmatch(after) and (scale is not None or sweeping):
+        raise contradiction(f"--after {after}", "--sweep-scale" if sweeping else "--scale")
+    limited = ctx.get_parameter_source("ability_limit") is ParameterSource.COMMANDLINE
+    if limited and ctx.params["ability"] is False and not ctx.params["benchmarks"]:
+        raise contradiction("--no-ability", "--ability-limit")
+    for name, limit in thresholds:
+        if limit != (last := dict(thresholds)[name]):
+            raise contradiction(f"--threshold {name}={limit:g}", f"--threshold {name}={last:g}")
 
 
 def compare_and_print(config: CompareConfig, texts: Texts, *, load: Load = load_model, quiet: bool = False) -> Verdict:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from toolkit.cli.console import notify, progress, show
-from toolkit.cli.options import FORCE, GATE_PROBES, OUTPUT, RUN, RUN_MODEL
+from toolkit.cli.options import FORCE, GATE_PROBES, OUTPUT, RUN, RUN_MODEL, contradiction
 from toolkit.export.export import export
 from toolkit.export.formats import FORMATS, KINDS
 from toolkit.export.formats.base import ExportConfig
@@ -58,6 +58,8 @@ def command(
     adapter do, the exit code is 7 and the folder is named ….rejected.
     docs/export.md states how much the answers of each format may differ.
     """
+    if unchecked and probes is not None:
+        raise contradiction("--unchecked", "--probes")
     config = ExportConfig(
         run=run, to=format_name, model=model, folder=folder, probes=probes, output=output, force=force,
         quantisation=quantisation, unchecked=unchecked,

@@ -1,7 +1,7 @@
 """`toolkit finetune`: stdout is the run's folder."""
 
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ from toolkit.cli.compare import compare_and_print
 from toolkit.cli.console import is_terminal, notify, progress, show, show_json
 from toolkit.cli.console.chinese import user_texts
 from toolkit.cli.console.timings import print_comparison_time, print_training_time
-from toolkit.cli.options import CARDS, JSON, MODEL, OUTPUT, RECIPE, SHARD, reading_options, require_cards
+from toolkit.cli.options import CARDS, JSON, MODEL, OUTPUT, RECIPE, SHARD, contradiction, reading_options, require_cards
 from toolkit.compare.compare import CompareConfig
 from toolkit.core import environment
 from toolkit.core.events import Caller, ignores_hangup, stop_requests
@@ -57,6 +57,20 @@ SETTINGS: tuple[tuple[str, str, type, str], ...] = (
     ("--thought-rows", "thought_rows", int, "Rows with thoughts of the base model's own per optimizer step."),
     ("--min-steps", "min_steps", int, "Fewest optimizer steps, however few rows there are."),
 )
+
+
+OPTIONS = {setting: option for option, setting, _, _ in SETTINGS}
+
+
+def require_consistent(settings: Mapping[str, Any], questions: str | None = None) -> None:
+    """Raises UsageError where one option turns off what another is for."""
+    for option, is_given, others in (
+        ("--keep-weight 0", settings["keep_weight"] == 0, ("keep_data", "keep_rows")),
+        ("--thinking off", settings.get("thinking") == "off", ("keep_thought_tokens", "thought_rows")),
+        (f"--questions {NO_QUESTIONS}", questions == NO_QUESTIONS, ("question_rows", "near_rows")),
+    ):
+        if is_given and (wrong := [OPTIONS[name] for name in others if settings[name]]):
+            raise contradiction(option, *wrong)
 
 
 def setting_options(command: Any, *, only: Collection[str] = ()) -> Any:
@@ -130,6 +144,7 @@ def command(
     if resumed and given:
         raise click.UsageError(f"--resume uses the run's own settings; leave out {', '.join(given)}.")
     require_cards(settings["shard"], cards)
+    require_consistent(settings, questions)
     edited, settings = questions_file(questions, settings)
     advise_over_ssh()
     base = SharedBase()

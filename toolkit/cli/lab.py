@@ -15,7 +15,7 @@ from toolkit.cli.console.changes import print_changes
 from toolkit.cli.console.chinese import user_texts
 from toolkit.cli.console.failures import shown
 from toolkit.cli.console.report import print_report
-from toolkit.cli.finetune import setting_options
+from toolkit.cli.finetune import require_consistent, setting_options
 from toolkit.cli.options import JSON, MODEL, OUTPUT, RECIPE, reading_options
 from toolkit.compare.ability.ability import NO_ABILITIES
 from toolkit.compare.compare import CompareConfig
@@ -51,6 +51,7 @@ def command(
     is an ordinary run, with all of its report in files; with --json each is a line. Ctrl-C while waiting ends it;
     the exit code is that of the last verdict.
     """
+    require_consistent(settings)
     texts = user_texts()
     last: Report | None = None
     chosen = load_recipe(recipe or default_recipe(model)).changed(**settings)

@@ -47,6 +47,11 @@ def counted(cards: str) -> str:
     raise click.BadParameter(f"{cards!r} is neither a number from 1 to {MOST_CARDS} nor all.")
 
 
+def contradiction(one: str, *others: str) -> click.UsageError:
+    """For options of which the first would silently turn off what the others are for, or the reverse."""
+    return click.UsageError(f"{one} contradicts {' and '.join(others)}: leave out one or the other.")
+
+
 def require_cards(shard: object, cards: str) -> None:
     """Raises UsageError for --shard without several cards."""
     if shard and cards == "1" and environment.launched() is None:

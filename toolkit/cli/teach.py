@@ -1,6 +1,7 @@
 """`toolkit teach`: stdout is the data file, the run's folder and the report; the exit code is the verdict's."""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ import click
 from toolkit.cli.compare import compare_and_print, warn_of_probes
 from toolkit.cli.console import notify, progress, show, show_json
 from toolkit.cli.console.chinese import user_texts
-from toolkit.cli.finetune import advise_over_ssh, questions_file, setting_options
-from toolkit.cli.options import ALLOW, FORCE, JSON, MODEL, OUTPUT, PATH, RECIPE, SKIP_BAD
+from toolkit.cli.finetune import OPTIONS, advise_over_ssh, questions_file, require_consistent, setting_options
+from toolkit.cli.options import ALLOW, FORCE, JSON, MODEL, OUTPUT, PATH, RECIPE, SKIP_BAD, contradiction
 from toolkit.compare.ability.ability import NO_ABILITIES
 from toolkit.compare.compare import CompareConfig, compare
 from toolkit.compare.report import write_report
@@ -81,6 +82,9 @@ def command(
     """
     if bool(text) == (file is not None):
         raise click.UsageError("Write either a TEXT, in quotes, or --file.")
+    require_consistent(settings, questions)
+    if rows_only and (trained := _of_training(settings, questions)):
+        raise contradiction("--rows-only", *trained)
     edited, settings = questions_file(questions, settings)
     chosen = load_recipe(recipe or default_recipe(model)).changed(**settings)
     reading = Reading(skip_bad=skip_bad, allow=allow)
@@ -132,6 +136,12 @@ def command(
     _say_next(taught, output)
     notify(f"Talk to it: {suggestion('chat', run.run_id, *output_option(output))}")
     click.get_current_context().exit(code)
+
+
+def _of_training(settings: Mapping[str, Any], questions: str | None) -> list[str]:
+    """The options that were given and change nothing of the rows."""
+    given = {"--questions": questions, **{option: settings[name] for name, option in OPTIONS.items()}}
+    return [option for option, value in given.items() if value is not None and option not in {"--system", "--seed"}]
 
 
 def _summary(taught: Taught) -> str:

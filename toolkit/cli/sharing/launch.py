@@ -4,6 +4,7 @@ import click
 
 from toolkit.cli import finetune
 from toolkit.cli.console import notify, show
+from toolkit.cli.options import contradiction
 from toolkit.core.text import counted
 from toolkit.train.cards.kubernetes import Cluster
 from toolkit.train.cards.launch import LaunchConfig, launch
@@ -45,6 +46,9 @@ def command(
     if kind is None:
         raise click.UsageError("Name one of --print, --slurm, --kubernetes and --kubernetes-job.")
     _require_arguments_of_finetune(arguments)
+    of_cluster = {"--image": image, "--claim": claim, "--model-image": model_image, "--model-claim": model_claim}
+    if kind not in IN_KUBERNETES and (wrong := [option for option, value in of_cluster.items() if value is not None]):
+        raise contradiction(f"--{kind}", *wrong)
     cluster = None
     if kind in IN_KUBERNETES:
         if image is None or claim is None:
