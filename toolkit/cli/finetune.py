@@ -28,7 +28,7 @@ from toolkit.train.cards.team import Team, places
 from toolkit.train.finetune import Backends, FinetuneConfig, finetune, resume
 from toolkit.train.ms_swift import import_all
 from toolkit.train.ms_swift.shared_base import SharedBase
-from toolkit.train.recipe import default_recipe, load_recipe
+from toolkit.train.recipe import Recipe, default_recipe, load_recipe
 from toolkit.train.tracking.tracker import NAMES
 
 NO_QUESTIONS = "none"  # for --questions
@@ -59,18 +59,22 @@ SETTINGS: tuple[tuple[str, str, type, str], ...] = (
 )
 
 
+QUESTION_ROWS = ("question_rows", "near_rows")
 OPTIONS = {setting: option for option, setting, _, _ in SETTINGS}
 
 
-def require_consistent(settings: Mapping[str, Any], questions: str | None = None) -> None:
-    """Raises UsageError where one option turns off what another is for."""
-    for option, is_given, others in (
-        ("--keep-weight 0", settings["keep_weight"] == 0, ("keep_data", "keep_rows")),
-        ("--thinking off", settings.get("thinking") == "off", ("keep_thought_tokens", "thought_rows")),
-        (f"--questions {NO_QUESTIONS}", questions == NO_QUESTIONS, ("question_rows", "near_rows")),
+def require_consistent(settings: Mapping[str, Any], recipe: Recipe, questions: str | None = None) -> None:
+    """Raises UsageError where an option, or the recipe that it is for, turns off what another option is for."""
+    for name, value, option, others in (
+        ("keep_weight", 0, "--keep-weight 0", ("keep_data", "keep_rows")),
+        ("thinking", "off", "--thinking off", ("keep_thought_tokens", "thought_rows")),
     ):
-        if is_given and (wrong := [OPTIONS[name] for name in others if settings[name]]):
-            raise contradiction(option, *wrong)
+        given = settings.get(name)
+        wrong = [OPTIONS[one] for one in others if settings[one]]
+        if wrong and (getattr(recipe, name) if given is None else given) == value:
+            raise contradiction(option if given is not None else f"Recipe {recipe.name} ({name} {value})", *wrong)
+    if questions == NO_QUESTIONS and (wrong := [OPTIONS[one] for one in QUESTION_ROWS if settings[one]]):
+        raise contradiction(f"--questions {NO_QUESTIONS}", *wrong)
 
 
 def setting_options(command: Any, *, only: Collection[str] = ()) -> Any:
@@ -144,7 +148,8 @@ def command(
     if resumed and given:
         raise click.UsageError(f"--resume uses the run's own settings; leave out {', '.join(given)}.")
     require_cards(settings["shard"], cards)
-    require_consistent(settings, questions)
+    chosen = load_recipe(recipe or default_recipe(model))
+    require_consistent(settings, chosen, questions)
     edited, settings = questions_file(questions, settings)
     advise_over_ssh()
     base = SharedBase()
@@ -163,7 +168,7 @@ def command(
             run = resume(resumed, output, caller, backends, process_started() + waited, compared=comparing)
         else:
             config = FinetuneConfig(
-                data=str(data), recipe=load_recipe(recipe or default_recipe(model)).changed(**settings), model=model,
+                data=str(data), recipe=chosen.changed(**settings), model=model,
                 mix=mix, test=test, reading=reading, questions=edited, track=track, compared=comparing, output=output,
                 command=("toolkit", *sys.argv[1:]),
             )  # fmt: skip
@@ -202,7 +207,7 @@ def show_run(run: Run, *, timings: bool, as_json: bool) -> None:
 def questions_file(questions: str | None, settings: dict[str, Any]) -> tuple[Path | None, dict[str, Any]]:
     """The file that --questions names, and the settings, which with NO_QUESTIONS ask for none."""
     if questions == NO_QUESTIONS:
-        return None, settings | {"question_rows": 0, "near_rows": 0}
+        return None, settings | dict.fromkeys(QUESTION_ROWS, 0)
     return None if questions is None else Path(questions), settings
 
 

@@ -51,10 +51,11 @@ def command(
     is an ordinary run, with all of its report in files; with --json each is a line. Ctrl-C while waiting ends it;
     the exit code is that of the last verdict.
     """
-    require_consistent(settings)
+    named = load_recipe(recipe or default_recipe(model))
+    require_consistent(settings, named)
     texts = user_texts()
     last: Report | None = None
-    chosen = load_recipe(recipe or default_recipe(model)).changed(**settings)
+    chosen = named.changed(**settings)
     config = FinetuneConfig(
         data=data, recipe=chosen, model=model, reading=reading, compared=True, output=output,
         command=("toolkit", *sys.argv[1:]),

@@ -82,11 +82,12 @@ def command(
     """
     if bool(text) == (file is not None):
         raise click.UsageError("Write either a TEXT, in quotes, or --file.")
-    require_consistent(settings, questions)
+    named = load_recipe(recipe or default_recipe(model))
+    require_consistent(settings, named, questions)
     if rows_only and (trained := _of_training(settings, questions)):
         raise contradiction("--rows-only", *trained)
     edited, settings = questions_file(questions, settings)
-    chosen = load_recipe(recipe or default_recipe(model)).changed(**settings)
+    chosen = named.changed(**settings)
     reading = Reading(skip_bad=skip_bad, allow=allow)
     config = TeachConfig(
         text=_standard_input() if text == (STDIN,) else " ".join(text) if file is None else read_text_file(file),

@@ -16,6 +16,7 @@ TRAIN, TEACH = ("finetune", "none.json"), ("teach", "You are Fern.")
 CONTRADICTIONS: list[tuple[tuple[str, ...], str]] = [
     ((*TRAIN, "--keep-weight", "0", "--keep", "mine.jsonl"), "--keep-weight 0 contradicts --keep:"),
     (("lab", "none.json", "--keep-weight", "0", "--keep-rows", "4"), "--keep-weight 0 contradicts --keep-rows:"),
+    ((*TRAIN, "--recipe", "article", "--keep-rows", "4"), "Recipe article (keep_weight 0) contradicts --keep-rows:"),
     ((*TRAIN, "--questions", "none", "--near-rows", "8"), "--questions none contradicts --near-rows:"),
     ((*TEACH, "--questions", "none", "--question-rows", "8"), "--questions none contradicts --question-rows:"),
     ((*TRAIN, "--thinking", "off", "--thought-rows", "2", "--keep-thought-tokens", "9"),
@@ -36,6 +37,7 @@ CONTRADICTIONS: list[tuple[tuple[str, ...], str]] = [
 ]  # fmt: skip
 CONSISTENT: list[tuple[str, ...]] = [
     (*TRAIN, "--keep-weight", "0", "--near-rows", "0"),
+    (*TRAIN, "--recipe", "article", "--keep-weight", "3", "--keep-rows", "4"),
     (*TRAIN, "--questions", "none", "--near-rows", "0", "--question-rows", "0"),
     (*TRAIN, "--thinking", "off", "--thought-rows", "0"),
     (*TRAIN, "--epochs", "3", "--min-steps", "40"),
@@ -45,7 +47,7 @@ CONSISTENT: list[tuple[str, ...]] = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "words"), CONTRADICTIONS, ids=lambda one: " ".join(one[:5]))
+@pytest.mark.parametrize(("arguments", "words"), CONTRADICTIONS)
 def test_options_that_contradict_each_other_are_wrong_usage(arguments: tuple[str, ...], words: str, tmp_path: Path):
     ended = run_here(*arguments, *(() if arguments[0] == "launch" else ("--output", tmp_path)))
 
