@@ -67,7 +67,7 @@ def require_consistent(settings: Mapping[str, Any], recipe: Recipe, questions: s
     """Raises UsageError where an option, or the recipe that it is for, turns off what another option is for."""
     for name, value, option, others in (
         ("keep_weight", 0, "--keep-weight 0", ("keep_data", "keep_rows")),
-        ("thinking", "off", "--thinking off", ("keep_thought_tokens", "thought_rows")),
+        ("thinking", "off", "--thinking off", ("keep_thought_tokens",)),
     ):
         given = settings.get(name)
         wrong = [OPTIONS[one] for one in others if settings[one]]

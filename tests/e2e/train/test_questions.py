@@ -146,7 +146,8 @@ def test_written_questions_are_cached_and_the_adapter_does_not_depend_on_that(
 
 
 def test_without_questions_nothing_is_asked_for(user: FinetuneUser, call: Call, written: list[dict]):
-    assert call(*job(user, "--epochs", "1", "--questions", "none")).code == 0
+    options = ("--recipe", "tiny", "--keep-weight", "0", "--min-steps", "2", "--epochs", "1", "--questions", "none")
+    assert call(*user.job(*options)).code == 0
 
     assert not written
     assert "questions" not in user.record()
