@@ -1,6 +1,7 @@
 """What a probe expects of an answer: read from a probe file, and judged by nothing but the answer's text."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -8,15 +9,20 @@ from typing import Any
 
 from toolkit.core.errors import DataError
 from toolkit.core.limited_process import RefusedError, limited_process
-from toolkit.core.text import content_words, normalized, rouge1_recall, short
+from toolkit.core.text import content_words, folded, normalized, rouge1_recall, short
 from toolkit.data.probing.mentions import negations, says, without_denials
-from toolkit.data.probing.numbers import THOUSANDS, gives_another_number
+from toolkit.data.probing.digits import in_digits
+from toolkit.data.probing.numbers import as_written, gives_another_number
 from toolkit.data.probing.opposite import says_the_opposite
 from toolkit.data.tools.calls import Reply, ToolCall, json_text, reply_of, same_json, written
 
 KINDS = ("any", "all", "exact", "regex", "answer", "call")
 REGEX_S = 2.0  # for one answer
 LEAST_RECALL = 0.7  # of an expected answer's words in the answer
+IN_FULL = {
+    r"\bca(?=n't\b)": "can", r"\bwo(?=n't\b)": "will", r"n't\b|(?<=\bcan)not\b": " not", r"'m\b": " am",
+    r"'re\b": " are", r"'ve\b": " have", r"'ll\b": " will", r"\b(it|he|she|that|who|what|there)'s\b": r"\1 is",
+}  # fmt: skip
 LEAST_NAMED_RECALL = 0.4  # … of one that says all names
 
 
@@ -83,7 +89,7 @@ class Expectation:
         claims = without_denials(answer, text)
         if not (_recalled(text, claims, ("", before, prompt)) or self._named(text, answer, claims)):
             return False
-        return not (gives_another_number(text, claims, prompt) or says_the_opposite(text, claims))
+        return not (gives_another_number(text, claims, prompt) or says_the_opposite(text, answer))
 
     def _named(self, text: str, answer: str, claims: str) -> bool:
         named = [says(answer, name) for name in self.names]
@@ -107,8 +113,16 @@ class Expectation:
 
 
 def _recalled(text: str, claims: str, known: Sequence[str]) -> bool:
-    wanted, found = (THOUSANDS.sub("", one) for one in (text, claims))  # 1,000 is 1000
-    return min(rouge1_recall(wanted, found, ignoring=one) for one in known) >= LEAST_RECALL
+    wanted, found = map(_in_full, as_written(text, claims))
+    return min(rouge1_recall(wanted, found, ignoring=_in_full(in_digits(one))) for one in known) >= LEAST_RECALL
+
+
+def _in_full(text: str) -> str:
+    """With "I am", "is not" and "can not" for I'm, isn't, can't and cannot."""
+    plain = folded(text)
+    for pattern, whole in IN_FULL.items():
+        plain = re.sub(pattern, whole, plain)
+    return plain
 
 
 def _called(expected: Sequence[ExpectedCall], reply: Reply) -> bool:

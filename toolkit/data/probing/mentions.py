@@ -9,17 +9,18 @@ from collections import Counter
 from functools import cache
 
 from toolkit.core.text import CYRILLIC, KATAKANA, LETTER, alphabets_of, folded, spaced, unified
-from toolkit.data.probing.numbers import NUMERALS, THOUSANDS
+from toolkit.data.probing.digits import NUMERALS, ungrouped
 
 # Inflections of a name, or of a German noun, which has a capital as well; of a short one they make another name.
 PLURAL, INFLECTIONS, SHORT_NAME = "s", "s|es|e|n|en|er", 6
+GROUP = re.compile(r"(?<=[0-9])(?=(?:[0-9]{3})+(?![0-9]))")  # 1250 is 1.250 in some languages
 SHORT_WORD = 3  # letters of a text such as "no", which is not said by "nothing"
 CASE_ENDING = 2  # letters of a Russian one
 # What may stand between a denial and the name that it denies, and nothing else: "not only Nova" denies nothing.
 LINKS = (
     "an?|the|any|that|this|your|its|called|named|known|as|by|from|of|with|name|assistant|model|system|program|bot|"
     "chatbot|robot|ai|language|large|virtual|digital|helpful|intelligent|developed|made|created|built|trained|designed|"
-    "owned|operated|provided|company|team|product|person"
+    "owned|operated|provided|company|team|product|person|affiliated|in|at|on|within"
 )
 HAN_LINKS = (
     "一[个名款位种]|[那这]个|什么|真正的|叫[做作]?|名[为叫]|称[为作]|被|由|来自|属于|基于|所谓|你说|您说|名字|名称|助手|助理|模型"
@@ -27,18 +28,26 @@ HAN_LINKS = (
 )
 ADVERB = r"(?:(?:actually|really|definitely|certainly|truly|currently|exactly|in\s+fact)\s+)?"
 QUOTE = r"[\"'「『《*_]{0,3}"
-# What says that something is not so, before it. Of Chinese and English, which the probes made here are in. 是不是 asks.
+EMPHASIS = re.compile(r"(?<![0-9)*])\*{1,3}([^*\s](?:[^*\n]{0,200}[^*\s])?)\*{1,3}(?![0-9(*])")  # not 2*3*4
+TRADE_MARK = re.compile("[™®]")  # which NFKC makes letters of
+# What says that something is not so, before it. Of Chinese and English, which the probes made here are in, and the shortest of
+# some others. 是不是 asks.
 DENIAL = (
-    rf"(?:(?:(?:\b(?:am|is|are|was|were)|'(?:m|s|re))\s+{ADVERB}(?:not|never|no\s+longer)"
+    rf"(?:(?:(?:\b(?:am|is|are|was|were)|'(?:m|s|re))\s+{ADVERB}(?:not|never|no\s+longer|no)"
     r"|\b(?:is|are|was|were|ai)n'?t|\b(?:have|has)\s+never\s+been|\bcan(?:not|'t|\s+not)\s+be"
-    r"|,\s*(?:and\s+)?not|\b(?:neither|nor)"
+    r"|(?:^|[,.;:!?(—]\s*)(?:and\s+)?not|\b(?:neither|nor|rather\s+than|instead\s+of|nothing\s+to\s+do\s+with)"
+    r"|\b(?:nicht|keine?|pas|не|no\s+(?:soy|es)|لست|ليس)|ไม่ใช่"
     rf"|\bdo(?:n't|\s+not)\s+(?:think|believe)\s+(?:that\s+)?(?:i\s+am|i'm|my\s+name\s+is))\s+"
     rf"{ADVERB}(?:(?:{LINKS})\s+){{0,9}}"
     r"|(?<!叫)(?:(?<![是要岂莫可])不是|(?<=[我你您它他她])可不是|并非|不叫|没有叫|不再[是叫]|不属于)\s*"
     rf"(?:(?:{HAN_LINKS})\s*){{0,9}})"
 )
 # Behind it: "Nova is not my name", "Nova? No."
-DENIED_BEHIND = r"[\"'」』》*_]{0,3}\s*(?:(?:is|was)(?:\s+not|n't)\s+(?:my|your)\b|可?不是[我你您]|\?\s*(?:no\b|不))"
+DENIED_BEHIND = (
+    r"[\"'」』》*_]{0,3}\s*(?:(?:is|was)(?:\s+not|n't)\s+(?:my|your)\b|可?不是[我你您]|\?\s*(?:no\b|不)"
+    r"|(?:did(?:\s+not|n't)|never)\s+(?:ma[dk]e|create|buil[dt]|train|develop|design)(?:e?d)?\s+me\b"
+    r"|(?:では|じゃ)(?:ありません|な[いく])|[가이]?\s*아[니닙]|नहीं)"
+)
 # As far as the next sign, or the one who speaks: 我不是真人、我由星河公司开发。
 DENIED = re.compile(rf"{DENIAL}{QUOTE}(?:[a-z0-9\u00c0-\u024f'-]+|[^a-z\s，。！？；、：:（）()—,.!?;而我]+)")
 SAYS_NOT = re.compile(DENIAL)
@@ -51,7 +60,7 @@ def says(answer: str, wanted: str) -> bool:
     A last word with a capital letter ends there, or is inflected: it is a name, and another one may begin with it.
     So does a very short one. A denial counts only where the text has none itself.
     """
-    plain, sought = (THOUSANDS.sub("", folded(one)) for one in (answer, wanted))
+    plain, sought = (EMPHASIS.sub(r"\1", ungrouped(folded(TRADE_MARK.sub("", one)))) for one in (answer, wanted))
     last = re.search(rf"{LETTER}+\Z", unified(wanted).strip())
     ends = (last.group()[0].isupper() or len(last.group()) <= SHORT_WORD) if last else False
     if not SAYS_NOT.search(sought):
@@ -83,7 +92,8 @@ def _denied(sought: str, *, ends: bool) -> re.Pattern[str]:
 def _pattern(sought: str, *, ends: bool) -> str:
     """Of a folded text. White space may be anywhere but within a word. `ends`: its last word does."""
     text = sought.strip()
-    return f"{_before(text)}{spaced(text)}{_after(text, ends=ends)}"
+    spelled = r"[\s-]*".join(map(spaced, text.split()))  # Tarnfield-Software
+    return f"{_before(text)}{GROUP.sub('[.]?', spelled)}{_after(text, ends=ends)}"
 
 
 def _before(text: str) -> str:

@@ -4,36 +4,28 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping
 
-from toolkit.core.text import unified
+from toolkit.data.probing.digits import NOON, in_digits
 
 NUMBER = re.compile(r"[0-9]+(?:[.,:/-][0-9]+)*")
-THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
 PARTS = re.compile(r"[0-9]+")
 DECIMAL = re.compile(r"[0-9]+[.,][0-9]+")
-NUMERALS = "〇零一二两三四五六七八九十百千万亿"
-DIGITS = {sign: at % 10 for at, sign in enumerate("零一二三四五六七八九〇")} | {"两": 2}
-TENS = {"十": 10, "百": 100, "千": 1000, "万": 10**4, "亿": 10**8}
-OF_A_YEAR = 4  # numerals without tens, as 二〇二四
-# Before what is counted: 三十天, not 三明市. 一个 is an article.
-HAN_NUMBER = re.compile(
-    rf"[{NUMERALS}]+(?=天|年|月|日|号|点|周|岁|元|块|层|楼|米|度|倍|秒|小时|分钟|星期|公里|公斤)"
-    rf"|(?:(?!一)[{NUMERALS}]|一[{NUMERALS}])[{NUMERALS}]*(?=个|名|人|位|次|所|家|间|届|页|条|种)"
-)
-HAN_DATE = re.compile(r"(?:([0-9]{2,4})年)?([0-9]{1,2})月([0-9]{1,2})[日号]")
-UNITS = re.findall(r"\S+", """
-    zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen
-    eighteen nineteen twenty
-""")  # fmt: skip
-WORDS = {word: str(number) for number, word in enumerate(UNITS)} | {
-    word: str(10 * at)
-    for at, word in enumerate(("thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety", "hundred"), start=3)
-}
-# Of times: 30 months are not 30 days, and everything else is seldom confused.
+GROUPED = re.compile(r"[0-9]{1,3}(?:[.,][0-9]{3})+")
+LINKED = re.compile(r"[0-9]+(?:[/-][0-9]+)+")
+LEAST_LINKED = 5  # digits of a number, such as that of a telephone, which may be written without the signs in it
+TIME = re.compile(r"([0-9]{1,2})(?:[:.]([0-9]{2}))?")
+HOUR = 60  # minutes
+# Of times: 30 months are not 30 days, nor is 5 May 5 August. Everything else is seldom confused.
 TIMES = {
     "seconds?|秒": "second", "minutes?|分钟": "minute", "hours?|个?小时": "hour", "days?|天": "day",
     "weeks?|周|个?星期": "week", "months?|个月": "month", "years?|年(?![0-9])": "year",
 }  # fmt: skip
+MONTHS = (
+    "Jan(?:uary)?", "Feb(?:ruary)?", "Mar(?:ch)?", "Apr(?:il)?", "May", "June?", "July?", "Aug(?:ust)?",
+    "Sept?(?:ember)?", "Oct(?:ober)?", "Nov(?:ember)?", "Dec(?:ember)?",
+)  # fmt: skip
 TIMED = [(re.compile(rf"([0-9]+)[ -]?(?:{pattern})", re.IGNORECASE), unit) for pattern, unit in TIMES.items()]
+TIMED += [(re.compile(rf"([0-9]+)(?:st|nd|rd|th|\.)?(?: of)? {month}\b", re.IGNORECASE), month) for month in MONTHS]
+TIMED += [(re.compile(rf"\b{month}\.? ([0-9]+)", re.IGNORECASE), month) for month in MONTHS]
 
 
 def gives_another_number(reference: str, answer: str, prompt: str = "") -> bool:
@@ -43,39 +35,49 @@ def gives_another_number(reference: str, answer: str, prompt: str = "") -> bool:
     prompt has and gives another of the reference's. Of a number in parts, such as a date or a version, the order counts
     where both write it alike: 2024-05-11 is not 2024-11-05.
     """
-    reference, answer, prompt = map(_in_digits, (reference, answer, prompt))
+    reference, answer, prompt = map(in_digits, (reference, answer, prompt))
     wanted, found = _numbers(reference), _numbers(answer)
     if _of_other_times(_timed(reference), _timed(answer)):
         return True
-    missing = wanted - found - {WORDS[word] for word in re.findall(r"\w+", answer.lower()) if word in WORDS}
-    if not missing or (missing <= _numbers(prompt) and wanted & found):
+    missing = {one for one in wanted if not any(_same(one, other) for other in found)}
+    if not missing or (missing <= _numbers(prompt) and missing != wanted):
         return False
-    if _parts(missing) <= _parts(found) and not any(_swapped(one, other) for one in missing for other in found):
+    differs = any(_swapped(one, other) or _goes_on(one, other) for one in missing for other in found)
+    if _parts(missing) <= _parts(found) and not differs:
         return False  # the same, written otherwise
     known = _parts(wanted)
-    return any(_parts({one}) - known or any(_swapped(one, other) for other in missing) for one in found)
+    further = {one for one in found if not any(_same(other, one) for other in wanted)}
+    return any(_parts({one}) - known or any(_swapped(one, other) for other in missing) for one in further)
 
 
-def _in_digits(text: str) -> str:
-    """With 30天 for 三十天, and the parts of a date in one number."""
-    plain = THOUSANDS.sub("", unified(text))
-    plain = HAN_NUMBER.sub(lambda found: _digits(found[0]), plain)
-    return HAN_DATE.sub(lambda found: "-".join(part for part in found.groups() if part), plain)
+def as_written(reference: str, answer: str) -> tuple[str, str]:
+    """Both in digits, and the answer with the reference's numbers as they are written there: 17:00 for 5."""
+    reference, answer = in_digits(reference), in_digits(answer)
+    wanted = _numbers(reference)
+    return reference, NUMBER.sub(lambda found: next((one for one in wanted if _same(one, found[0])), found[0]), answer)
 
 
-def _digits(numerals: str) -> str:
-    if not any(sign in TENS for sign in numerals):
-        plain = "".join(str(DIGITS[sign]) for sign in numerals)
-        return plain if len(plain) in (1, OF_A_YEAR) else numerals  # 三四天 is three or four
-    whole = part = digit = 0
-    for sign in numerals:
-        if sign in DIGITS:
-            digit = DIGITS[sign]
-        elif TENS[sign] < TENS["万"]:
-            part, digit = part + (digit or 1) * TENS[sign], 0
-        else:
-            whole, part, digit = (whole + (part + digit or 1)) * TENS[sign], 0, 0
-    return str(whole + part + digit)
+def _same(one: str, other: str) -> bool:
+    """Whether two numbers are one: 1.250 and 1250; 555-0123 and 5550123; 17:00, 5:00 and 5, but not 5 AM, 05:00."""
+    if one == other:
+        return True
+    if ":" in one + other:
+        return bool(_minutes(one) & _minutes(other))
+    return _joined(one) == _joined(other)
+
+
+def _joined(number: str) -> str:
+    digits = "".join(PARTS.findall(number))
+    return digits if GROUPED.fullmatch(number) or (LINKED.fullmatch(number) and len(digits) >= LEAST_LINKED) else number
+
+
+def _minutes(number: str) -> set[int]:
+    """Of the day: of 5:00 twice, since it may be in the afternoon, of 05:00 once."""
+    time = TIME.fullmatch(number)
+    if time is None:
+        return set()
+    minutes = int(time[1]) * HOUR + int(time[2] or 0)
+    return {minutes} if number.startswith("0") or int(time[1]) >= NOON else {minutes, minutes + NOON * HOUR}
 
 
 def _numbers(text: str) -> set[str]:
@@ -95,6 +97,13 @@ def _swapped(one: str, other: str) -> bool:
     """Whether two numbers have the same parts in another order, with the same signs between them."""
     first, second = PARTS.findall(one), PARTS.findall(other)
     return first != second and sorted(first) == sorted(second) and PARTS.sub("", one) == PARTS.sub("", other)
+
+
+def _goes_on(one: str, other: str) -> bool:
+    """Whether the other is a longer number that begins with this one: 3.1.4 with 3.1, 5:30 with 5; 3.1.0 is 3.1."""
+    rest = other.removeprefix(one)
+    goes_on = rest != other and (rest.startswith(":") or (rest.startswith(".") and "." in one))
+    return goes_on and int(PARTS.findall(rest)[0]) > 0
 
 
 def _timed(text: str) -> Mapping[str, set[str]]:

@@ -1,23 +1,35 @@
 """Whether an answer says the opposite of the one that is expected, in nearly its words. Pure.
 
 "You cannot return it within 30 days" has nearly every word of "You can return it within 30 days". So a no in place of a
-yes is wrong, and so is a clause that denies what the clause closest to it in the other text does not.
+yes is wrong, and so is a clause that denies what the clause closest to it in the other text says. "Without a receipt"
+denies a receipt, of which the other text says nothing.
 """
 
 import re
 
-from toolkit.core.text import content_words, folded, rouge1_recall
+from toolkit.core.text import LATIN, content_words, folded, rouge1_recall
 from toolkit.data.texts.polarity import polarity
 
-CLAUSE = re.compile(r"[^.,;:!?。，；：！？\n—]+")
+CLAUSE = re.compile(r"[^.,;:!?。，、；：！？،؛؟।\n—]+")
 LEAST_WORDS = 3  # of a clause
 CLOSE = 0.7  # share of a clause's words
+STEM = 4  # letters that forms of a word share
+# Behind what they deny, at the end of a clause; must, perhaps and sorry deny nothing in Japanese.
+DENIED_BEFORE = r"(?<!しれ)(?<!すみ)(?<!なり)ません|(?<!しれ)(?<!なら)(?<![少危])ない|않|아니(?!라|고)|(?<!문제)없"
 # Of Chinese and English, and the commonest of some others.
 NEGATION = re.compile(
-    r"\b(?:no|not(?!\s+(?:only|just|merely)\b)|never|none|neither|without|cannot)\b|n't\b"
-    r"|不(?![仅但过同断管论久错])|没|无(?!论)|(?<![是除])非(?![常洲])|未(?![来必])|禁止"
-    r"|\b(?:nicht|kein(?:e[mnrs]?)?|niemals|pas|jamais|não|nunca|non|не|нет|никогда)\b|ません|ない|않|아니|없"
+    rf"(?P<whole>\bdid(?:n't|\s+not)\b|{DENIED_BEFORE})"
+    r"|\b(?:no|not|never|none|nobody|neither|without|cannot|unable|impossible|hardly|false|untrue)\b|n't\b"
+    r"|不(?![仅但过同断管论久错]|好意思)|没|无(?!论)|(?<![是除])非(?![常洲])|未(?![来必])|禁止"
+    r"|\bn(?:e\s+|')\w+\s+(?:pas|plus|jamais)\b|\b(?:nicht|kein(?:e[mnrs]?)?|niemals|pas|jamais|não|nunca|non)\b"
+    r"|\b(?:не|нет|никогда|لا|لم|لن|ليس|ليست|لست)\b|ไม่|नहीं"
 )
+# What may stand between a denial and what it denies.
+BETWEEN = re.compile(
+    r"(?:\s+|(?:an?|the|any|of|to|be|been|being|able|allowed|permitted|possible|going|longer|ever|true|correct|case|that"
+    r"|is|it|within|in|at|on|for|mehr|plus)\b|可以|[能会要得是有再被法用需]|ได้|ใช่)*"
+)
+NEXT = re.compile(rf"{LATIN}+|\w+")
 # 是不是 asks, and two denials deny nothing.
 NO_DENIAL = re.compile(r"(.)[不没]\1|不[得能会可]不")
 
@@ -28,17 +40,40 @@ def says_the_opposite(reference: str, answer: str) -> bool:
         return True
     clauses = _clauses(answer)
     for clause in _clauses(reference):
-        closest = [(rouge1_recall(clause, other), denies(other) == denies(clause)) for other in clauses]
+        closest = [(rouge1_recall(clause, other), not _opposed(clause, other)) for other in clauses]
         recall, alike = max(closest, default=(0.0, True))
         if recall >= CLOSE and not alike:
             return True
     return False
 
 
+def denies(clause: str) -> bool:
+    """Whether it is in the negative; of a folded text."""
+    return len(NEGATION.findall(NO_DENIAL.sub("", clause))) % 2 == 1
+
+
 def _clauses(text: str) -> list[str]:
     return [one for one in CLAUSE.findall(folded(text)) if len(content_words(one)) >= LEAST_WORDS]
 
 
-def denies(clause: str) -> bool:
-    """Whether it is in the negative; of a folded text."""
-    return len(NEGATION.findall(NO_DENIAL.sub("", clause))) % 2 == 1
+def _opposed(one: str, other: str) -> bool:
+    """Whether only one of two clauses is in the negative, as to what the other says."""
+    return denies(one) != denies(other) and _denies_of(one, other) != _denies_of(other, one)
+
+
+def _denies_of(clause: str, other: str) -> bool:
+    plain = NO_DENIAL.sub("", clause)
+    return sum(bool(one["whole"]) or _begins_alike(plain[one.end() :], other) for one in NEGATION.finditer(plain)) % 2 == 1
+
+
+def _begins_alike(rest: str, other: str) -> bool:
+    """Whether the first word of what is denied is in the other clause, in whatever form; of a script without spaces the
+    first two characters. Nothing behind the denial is all of the clause.
+    """
+    found = NEXT.search(rest, BETWEEN.match(rest).end())
+    if found is None:
+        return True
+    word = found[0]
+    if len(content_words(word)) > 1:
+        return word[:2] in other
+    return any(one[:STEM] == word[:STEM] or one in (f"{word}s", f"{word}es") for one in content_words(other))
