@@ -35,10 +35,11 @@ LIST_MARK = re.compile(r"(?m)^[ \t]*[0-9]{1,2}[.)][ \t]")
 THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
 SPACED = re.compile(r"(?<![0-9.,:/'-])[1-9][0-9]{0,2}(?:[ '][0-9]{3})+(?![0-9])")
 # 5 PM, 下午5点, 下午5:30 and 下午5点半.
-OF_THE_DAY = re.compile(r"(?<![0-9.,:/-])([0-9]{1,2})(?:[:.]([0-9]{2}))?\s?([ap])\.?\s?m\b\.?", re.IGNORECASE)
+OF_THE_DAY = re.compile(r"(?<![0-9.,:])([0-9]{1,2})(?:[:.]([0-9]{2}))?\s?([ap])\.?\s?m\b\.?", re.IGNORECASE)
 HAN_OF_THE_DAY = re.compile(
     r"(?:(凌晨|清晨|早上|早晨|上午)|中午|下午|傍晚|晚上)\s?([0-9]{1,2})(?:[点时](半|[0-9]{1,2}分)?|:([0-9]{2}))"
 )
+FROM_TO = re.compile("(?<=:[0-9]{2})-(?=[0-9])")
 NOON = 12
 
 
@@ -56,7 +57,7 @@ def in_digits(text: str) -> str:
     plain = HAN_NUMBER.sub(lambda found: _of_numerals(found[0]), plain)
     plain = ENGLISH_NUMBER.sub(lambda found: _of_words(found[0]), plain)
     plain = OF_THE_DAY.sub(lambda found: _time(found[1], found[2], late=found[3].lower() == "p"), plain)
-    plain = HAN_OF_THE_DAY.sub(_han_time, plain)
+    plain = FROM_TO.sub(" - ", HAN_OF_THE_DAY.sub(_han_time, plain))
     return HAN_DATE.sub(lambda found: "-".join(part for part in found.groups() if part), plain)
 
 
@@ -96,7 +97,9 @@ def _of_words(text: str) -> str:
 
 
 def _time(hour: str, minute: str | None, *, late: bool) -> str:
-    return f"{int(hour) % NOON + NOON * late:02}:{minute or '00'}"
+    """Before noon with a zero, which 9:00 has not: that may be in the evening."""
+    begins = int(hour) % NOON
+    return f"{begins + NOON if late else f'0{begins}'}:{minute or '00'}"
 
 
 def _han_time(found: re.Match[str]) -> str:

@@ -21,7 +21,8 @@ REGEX_S = 2.0  # for one answer
 LEAST_RECALL = 0.7  # of an expected answer's words in the answer
 IN_FULL = {
     r"\bca(?=n't\b)": "can", r"\bwo(?=n't\b)": "will", r"n't\b|(?<=\bcan)not\b": " not", r"'m\b": " am",
-    r"'re\b": " are", r"'ve\b": " have", r"'ll\b": " will", r"\b(it|he|she|that|who|what|there)'s\b": r"\1 is",
+    r"'re\b": " are", r"'ve\b": " have", r"'ll\b": " will",
+    r"(?<=[0-9])(?=[^\W\d_])": " ",
 }  # fmt: skip
 LEAST_NAMED_RECALL = 0.4  # … of one that says all names
 
@@ -118,7 +119,7 @@ def _recalled(text: str, claims: str, known: Sequence[str]) -> bool:
 
 
 def _in_full(text: str) -> str:
-    """With "I am", "is not" and "can not" for I'm, isn't, can't and cannot."""
+    """With "I am", "is not", "can not" and "2 kg" for I'm, isn't, cannot and 2kg."""
     plain = folded(text)
     for pattern, whole in IN_FULL.items():
         plain = re.sub(pattern, whole, plain)

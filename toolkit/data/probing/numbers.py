@@ -12,7 +12,7 @@ DECIMAL = re.compile(r"[0-9]+[.,][0-9]+")
 GROUPED = re.compile(r"[0-9]{1,3}(?:[.,][0-9]{3})+")
 LINKED = re.compile(r"[0-9]+(?:[/-][0-9]+)+")
 LEAST_LINKED = 5  # digits of a number, such as that of a telephone, which may be written without the signs in it
-TIME = re.compile(r"([0-9]{1,2})(?:[:.]([0-9]{2}))?")
+TIME = re.compile(r"([0-9]{1,3})(?:[:.]([0-9]{2}))?")
 HOUR = 60  # minutes
 # Of times: 30 months are not 30 days, nor is 5 May 5 August. Everything else is seldom confused.
 TIMES = {
@@ -32,8 +32,8 @@ def gives_another_number(reference: str, answer: str, prompt: str = "") -> bool:
     """Whether the answer lacks a number of the reference, and has one that the reference does not have.
 
     So an answer without numbers, or with further ones, gives no other number. Nor does one that leaves out what the
-    prompt has and gives another of the reference's. Of a number in parts, such as a date or a version, the order counts
-    where both write it alike: 2024-05-11 is not 2024-11-05.
+    prompt has and gives another of the reference's. A number in parts, such as a date or a version, is another one if both
+    write it alike: 2024-05-11 is not 2024-11-05.
     """
     reference, answer, prompt = map(in_digits, (reference, answer, prompt))
     wanted, found = _numbers(reference), _numbers(answer)
@@ -42,12 +42,12 @@ def gives_another_number(reference: str, answer: str, prompt: str = "") -> bool:
     missing = {one for one in wanted if not any(_same(one, other) for other in found)}
     if not missing or (missing <= _numbers(prompt) and missing != wanted):
         return False
-    differs = any(_swapped(one, other) or _goes_on(one, other) for one in missing for other in found)
+    differs = any(_of_one_form(one, other) or _goes_on(one, other) for one in missing for other in found)
     if _parts(missing) <= _parts(found) and not differs:
         return False  # the same, written otherwise
     known = _parts(wanted)
     further = {one for one in found if not any(_same(other, one) for other in wanted)}
-    return any(_parts({one}) - known or any(_swapped(one, other) for other in missing) for one in further)
+    return any(_parts({one}) - known or any(_of_one_form(one, other) for other in missing) for one in further)
 
 
 def as_written(reference: str, answer: str) -> tuple[str, str]:
@@ -63,6 +63,8 @@ def _same(one: str, other: str) -> bool:
         return True
     if ":" in one + other:
         return bool(_minutes(one) & _minutes(other))
+    if LINKED.fullmatch(one) and LINKED.fullmatch(other) and PARTS.sub("", one) == PARTS.sub("", other):
+        return [*map(int, PARTS.findall(one))] == [*map(int, PARTS.findall(other))]  # 2024-8-5 is 2024-08-05
     return _joined(one) == _joined(other)
 
 
@@ -93,10 +95,9 @@ def _parts(numbers: set[str]) -> set[str]:
     return found
 
 
-def _swapped(one: str, other: str) -> bool:
-    """Whether two numbers have the same parts in another order, with the same signs between them."""
-    first, second = PARTS.findall(one), PARTS.findall(other)
-    return first != second and sorted(first) == sorted(second) and PARTS.sub("", one) == PARTS.sub("", other)
+def _of_one_form(one: str, other: str) -> bool:
+    """Whether two numbers that are not one have the same signs between their parts: 17:30 and 17:00, 1.2 and 2.1."""
+    return (form := PARTS.sub("", one)) != "" and form == PARTS.sub("", other) and not _same(one, other)
 
 
 def _goes_on(one: str, other: str) -> bool:

@@ -10,8 +10,8 @@ import re
 from toolkit.core.text import LATIN, content_words, folded, rouge1_recall
 from toolkit.data.texts.polarity import polarity
 
-CLAUSE = re.compile(r"[^.,;:!?。，、；：！？،؛؟।\n—]+")
-LEAST_WORDS = 3  # of a clause
+BETWEEN_CLAUSES = re.compile(r"[.,;:!?。，、；：！？،؛؟।\n—]|\s-\s")
+LEAST_LETTERS = 4  # of a clause
 CLOSE = 0.7  # share of a clause's words
 STEM = 4  # letters that forms of a word share
 # Behind what they deny, at the end of a clause; must, perhaps and sorry deny nothing in Japanese.
@@ -19,7 +19,7 @@ DENIED_BEFORE = r"(?<!しれ)(?<!すみ)(?<!なり)ません|(?<!しれ)(?<!な�
 # Of Chinese and English, and the commonest of some others.
 NEGATION = re.compile(
     rf"(?P<whole>\bdid(?:n't|\s+not)\b|{DENIED_BEFORE})"
-    r"|\b(?:no|not|never|none|nobody|neither|without|cannot|unable|impossible|hardly|false|untrue)\b|n't\b"
+    r"|\b(?:no|not|never|none|nobody|neither|without|cannot|unable|impossible|hardly|except|false|untrue)\b|n't\b"
     r"|不(?![仅但过同断管论久错]|好意思)|没|无(?!论)|(?<![是除])非(?![常洲])|未(?![来必])|禁止"
     r"|\bn(?:e\s+|')\w+\s+(?:pas|plus|jamais)\b|\b(?:nicht|kein(?:e[mnrs]?)?|niemals|pas|jamais|não|nunca|non)\b"
     r"|\b(?:не|нет|никогда|لا|لم|لن|ليس|ليست|لست)\b|ไม่|नहीं"
@@ -30,6 +30,7 @@ BETWEEN = re.compile(
     r"|is|it|within|in|at|on|for|mehr|plus)\b|可以|[能会要得是有再被法用需]|ได้|ใช่)*"
 )
 NEXT = re.compile(rf"{LATIN}+|\w+")
+LONGEST = 80  # characters of both
 # 是不是 asks, and two denials deny nothing.
 NO_DENIAL = re.compile(r"(.)[不没]\1|不[得能会可]不")
 
@@ -40,7 +41,8 @@ def says_the_opposite(reference: str, answer: str) -> bool:
         return True
     clauses = _clauses(answer)
     for clause in _clauses(reference):
-        closest = [(rouge1_recall(clause, other), not _opposed(clause, other)) for other in clauses]
+        plain = NEGATION.sub(" ", clause)
+        closest = [(rouge1_recall(plain, other), not _opposed(clause, other)) for other in clauses]
         recall, alike = max(closest, default=(0.0, True))
         if recall >= CLOSE and not alike:
             return True
@@ -53,7 +55,8 @@ def denies(clause: str) -> bool:
 
 
 def _clauses(text: str) -> list[str]:
-    return [one for one in CLAUSE.findall(folded(text)) if len(content_words(one)) >= LEAST_WORDS]
+    every = BETWEEN_CLAUSES.split(folded(text))
+    return [one for one in every if len(words := content_words(one)) > 1 and len("".join(words)) >= LEAST_LETTERS]
 
 
 def _opposed(one: str, other: str) -> bool:
@@ -63,7 +66,7 @@ def _opposed(one: str, other: str) -> bool:
 
 def _denies_of(clause: str, other: str) -> bool:
     plain = NO_DENIAL.sub("", clause)
-    return sum(bool(one["whole"]) or _begins_alike(plain[one.end() :], other) for one in NEGATION.finditer(plain)) % 2 == 1
+    return sum(bool(one["whole"]) or _begins_alike(plain[one.end() : one.end() + LONGEST], other) for one in NEGATION.finditer(plain)) % 2 == 1
 
 
 def _begins_alike(rest: str, other: str) -> bool:

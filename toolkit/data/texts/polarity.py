@@ -13,14 +13,14 @@ from toolkit.data.texts.names import Pair
 Polarity = Literal["yes", "no", ""]
 YES = re.compile(
     r"^\W*(?:yes|yeah|sure(?!,? here)|certainly|of course)\b"
-    r"|^\W*(?:没错|是的|是啊|对的|当然(?!可以[，！]以下)|(?:可以|[是对有会能])[，。！])",
+    r"|^\W*(?:没错|是的|是啊|对的|当然(?!可以[，！]以下)|(?:可以|[是对有会能])[，。！,.!])",
     re.IGNORECASE,
 )
 # A no by itself, or before who does not: not "no problem", "no. 5", 没问题 and 不用担心, which begin a yes as well.
 NO = re.compile(
     r"^\W*(?:no(?=\W*$|\s*[^\w\s.-]|\s*\.(?!\s*\d)|\s+-|\s+(?:i|it|we|you|he|she|they|this|that|there|sorry|thanks?)\b)"
     r"|nope\b|not (?:always|really|quite|at all)\b)"
-    r"|^\W*(?:没有(?!问题|关系|错|疑问)|没[，。]|并不|并非|否[，。]|不[，。！]"
+    r"|^\W*(?:没有(?!问题|错|疑问)|没[，。,.]|并不|并非|否[，。,.]|不[，。！,.!]"
     r"|不(?:是|会|能(?!不)|行|可以|(?:用|需要)(?!担心|客气|谢|着急)|对|一[定样]|完全|总是|记得|支持|提供))",
     re.IGNORECASE,
 )

@@ -48,8 +48,8 @@ def _shared(answers: Sequence[str], *, chinese: bool) -> list[str]:
             # A longer text is no more frequent than what it is made of.
             counted.update(one for one in grams if frequent is None or {one[:-1], one[1:]} <= frequent)
         frequent = {one for one, count in counted.items() if count >= least}
-        texts = {joint.join(one) for one in frequent}
-        longest = {one for one in longest if not any(one in other for other in texts)} | texts
+        longest -= {joint.join(part) for one in frequent for part in (one[:-1], one[1:])}
+        longest |= {joint.join(one) for one in frequent}
         size += 1
     begins, ends = PARTICLES if chinese else (SIGNS, SIGNS)
     bare = dict.fromkeys(one.lstrip(begins).rstrip(ends) for one in sorted(longest))
