@@ -46,8 +46,12 @@ OF_ITSELF = re.compile("自己|自我")  # an assistant is asked to introduce it
 CAUSE = re.compile(
     r"\b(?:why|how come|reasons?|caus(?:e[sd]?|ing)|because)\b|为什么|为何|为啥|怎么会|原因|因为", re.IGNORECASE
 )
+# What asks for one: not "when it is late", "take the time" and "to date".
 TIME = re.compile(
-    r"\b(?:when|(?:what|which) day|how (?:long|soon|old)|hours?|time|year|date|age)\b"
+    r"\bwhen (?:do|does|did|is|are|was|were|will|would|can|could|has|have|had|should)\b"
+    r"|\b(?:know|tell (?:me|us)|say|since|(?:year|date|day|time)) when\b|\b(?:what|which) (?:day|times?)\b"
+    r"|\btimes? (?:of|do|does|did|is|was)\b|\bopening times?\b|\bhow (?:long|soon|old)\b"
+    r"|\b(?:hours?|year|(?<!to )date|age)\b"
     r"|时间|时候|何时|哪[年天日]|哪一[年天]|几[点号月年天]|多[久长大]|年龄|日期|年份",
     re.IGNORECASE,
 )

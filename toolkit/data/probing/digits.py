@@ -30,14 +30,14 @@ WORD = "|".join([*WORDS, *MULTIPLES])
 ENGLISH_NUMBER = re.compile(
     rf"\b(?:{WORD})\b(?:(?:-|\s{{1,2}})(?:and\s)?(?:{WORD})\b){{0,{LONGEST}}}", re.IGNORECASE
 )  # fmt: skip
-LIST_MARK = re.compile(r"(?m)^[ \t]*[0-9]{1,2}[.)][ \t]")
+LIST_MARK = re.compile(r"(?m)^[ \t]*[0-9]{1,2}(?:[.)][ \t]|、)")  # of several lines: 5. August is a date
 # 1,000; 1 000 and 1'000, as much as their digits can be nothing else.
 THOUSANDS = re.compile(r"(?<=[0-9]),(?=[0-9]{3}(?![0-9]))")
 SPACED = re.compile(r"(?<![0-9.,:/'-])[1-9][0-9]{0,2}(?:[ '][0-9]{3})+(?![0-9])")
 # 5 PM, 下午5点, 下午5:30 and 下午5点半.
 OF_THE_DAY = re.compile(r"(?<![0-9.,:])([0-9]{1,2})(?:[:.]([0-9]{2}))?\s?([ap])\.?\s?m\b\.?", re.IGNORECASE)
 HAN_OF_THE_DAY = re.compile(
-    r"(?:(凌晨|清晨|早上|早晨|上午)|中午|下午|傍晚|晚上)\s?([0-9]{1,2})(?:[点时](半|[0-9]{1,2}分)?|:([0-9]{2}))"
+    r"(凌晨|清晨|早上|早晨|上午|中午|下午|傍晚|晚上)\s?([0-9]{1,2})(?:[点时](半|[0-9]{1,2}分)?|:([0-9]{2}))"
 )
 FROM_TO = re.compile("(?<=:[0-9]{2})-(?=[0-9])")
 NOON = 12
@@ -49,11 +49,9 @@ def ungrouped(text: str) -> str:
 
 
 def in_digits(text: str) -> str:
-    """With 30天 for 三十天, 30 for thirty, 17:00 for 5 PM, and the parts of a date in one number; without the marks of a
-    list.
-    """
+    """With 30天 for 三十天, 30 for thirty, 17:00 for 5 PM, a date's parts in one number; without marks of a list."""
     plain = re.sub(r"[^\D0-9]", lambda found: str(int(found[0])), unified(text))  # of other scripts
-    plain = ungrouped(LIST_MARK.sub("", plain))
+    plain = ungrouped(LIST_MARK.sub("", plain) if len(LIST_MARK.findall(plain)) > 1 else plain)
     plain = HAN_NUMBER.sub(lambda found: _of_numerals(found[0]), plain)
     plain = ENGLISH_NUMBER.sub(lambda found: _of_words(found[0]), plain)
     plain = OF_THE_DAY.sub(lambda found: _time(found[1], found[2], late=found[3].lower() == "p"), plain)
@@ -97,12 +95,15 @@ def _of_words(text: str) -> str:
 
 
 def _time(hour: str, minute: str | None, *, late: bool) -> str:
-    """Before noon with a zero, which 9:00 has not: that may be in the evening."""
+    """Before noon it begins with a zero, since 9:00 may be in the evening."""
     begins = int(hour) % NOON
     return f"{begins + NOON if late else f'0{begins}'}:{minute or '00'}"
 
 
 def _han_time(found: re.Match[str]) -> str:
+    part, hour = found[1], int(found[2])
     minute = "30" if found[3] == "半" else (found[3] or found[4] or "00").removesuffix("分").zfill(2)
-    hour = found[2]
-    return f"{int(hour):02}:{minute}" if int(hour) > NOON else _time(hour, minute, late=not found[1])
+    if hour > NOON:
+        return f"{hour}:{minute}"
+    late = part in ("下午", "傍晚") or (part == "晚上" and hour < NOON) or (part == "中午" and hour not in (10, 11))
+    return _time(found[2], minute, late=late)

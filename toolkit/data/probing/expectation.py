@@ -10,8 +10,8 @@ from typing import Any
 from toolkit.core.errors import DataError
 from toolkit.core.limited_process import RefusedError, limited_process
 from toolkit.core.text import content_words, folded, normalized, rouge1_recall, short
-from toolkit.data.probing.mentions import negations, says, without_denials
 from toolkit.data.probing.digits import in_digits
+from toolkit.data.probing.mentions import negations, says, without_denials
 from toolkit.data.probing.numbers import as_written, gives_another_number
 from toolkit.data.probing.opposite import says_the_opposite
 from toolkit.data.tools.calls import Reply, ToolCall, json_text, reply_of, same_json, written
@@ -96,9 +96,12 @@ class Expectation:
         named = [says(answer, name) for name in self.names]
         if not any(named):
             return False
-        whole = all(named) and rouge1_recall(text, claims) >= LEAST_NAMED_RECALL
-        left = iter(content_words(text))
-        return whole or (all(word in left for word in content_words(answer)) and negations(text) <= negations(answer))
+        whole = all(named) and rouge1_recall(*_alike(text, claims)) >= LEAST_NAMED_RECALL
+        wanted, shorter = _alike(text, answer)
+        left = iter(content_words(wanted))
+        return whole or (
+            all(word in left for word in content_words(shorter)) and negations(wanted) <= negations(shorter)
+        )
 
     def to_dict(self) -> dict[str, Any]:
         chosen = {"any": list(self.any), "all": list(self.all), "exact": self.exact, "regex": self.regex}
@@ -114,8 +117,14 @@ class Expectation:
 
 
 def _recalled(text: str, claims: str, known: Sequence[str]) -> bool:
-    wanted, found = map(_in_full, as_written(text, claims))
+    wanted, found = _alike(text, claims)
     return min(rouge1_recall(wanted, found, ignoring=_in_full(in_digits(one))) for one in known) >= LEAST_RECALL
+
+
+def _alike(text: str, answer: str) -> tuple[str, str]:
+    """Both with what can be written in several ways written in one."""
+    wanted, found = as_written(text, answer)
+    return _in_full(wanted), _in_full(found)
 
 
 def _in_full(text: str) -> str:

@@ -29,9 +29,10 @@ HAN_LINKS = (
 ADVERB = r"(?:(?:actually|really|definitely|certainly|truly|currently|exactly|in\s+fact)\s+)?"
 QUOTE = r"[\"'「『《*_]{0,3}"
 EMPHASIS = re.compile(r"(?<![0-9)*])\*{1,3}([^*\s](?:[^*\n]{0,200}[^*\s])?)\*{1,3}(?![0-9(*])")  # not 2*3*4
+HANDLE, CAMEL = re.compile(r"[@#](\w*[a-z][A-Z]\w*)"), re.compile("(?<=[a-z])(?=[A-Z])")  # @CorinnaHaldwell
 TRADE_MARK = re.compile("[™®]")  # which NFKC makes letters of
-# What says that something is not so, before it. Of Chinese and English, which the probes made here are in, and the shortest of
-# some others. 是不是 asks.
+# What says that something is not so, before it: of Chinese and English, which the probes made here are in, and the
+# shortest of some others. 是不是 asks.
 DENIAL = (
     rf"(?:(?:(?:\b(?:am|is|are|was|were)|'(?:m|s|re))\s+{ADVERB}(?:not|never|no\s+longer|no)"
     r"|\b(?:is|are|was|were|ai)n'?t|\b(?:have|has)\s+never\s+been|\bcan(?:not|'t|\s+not)\s+be"
@@ -60,12 +61,18 @@ def says(answer: str, wanted: str) -> bool:
     A last word with a capital letter ends there, or is inflected: it is a name, and another one may begin with it.
     So does a very short one. A denial counts only where the text has none itself.
     """
-    plain, sought = (EMPHASIS.sub(r"\1", ungrouped(folded(TRADE_MARK.sub("", one)))) for one in (answer, wanted))
+    plain, sought = _plain(answer), _plain(wanted)
     last = re.search(rf"{LETTER}+\Z", unified(wanted).strip())
     ends = (last.group()[0].isupper() or len(last.group()) <= SHORT_WORD) if last else False
     if not SAYS_NOT.search(sought):
         plain = _denied(sought, ends=ends).sub(" ", plain)
     return _stated(sought, ends=ends).search(plain) is not None
+
+
+def _plain(text: str) -> str:
+    """Folded, without what stands for emphasis or between thousands; a name in a @handle or #tag also by its words."""
+    handles = HANDLE.sub(lambda found: f"{found[0]} {CAMEL.sub(' ', found[1])}", TRADE_MARK.sub("", text))
+    return EMPHASIS.sub(r"\1", ungrouped(folded(handles)))
 
 
 def without_denials(answer: str, reference: str) -> str:

@@ -32,8 +32,8 @@ def gives_another_number(reference: str, answer: str, prompt: str = "") -> bool:
     """Whether the answer lacks a number of the reference, and has one that the reference does not have.
 
     So an answer without numbers, or with further ones, gives no other number. Nor does one that leaves out what the
-    prompt has and gives another of the reference's. A number in parts, such as a date or a version, is another one if both
-    write it alike: 2024-05-11 is not 2024-11-05.
+    prompt has and gives another of the reference's. A number in parts, such as a date or a version, is another one
+    where both write it alike: 2024-05-11 is not 2024-11-05.
     """
     reference, answer, prompt = map(in_digits, (reference, answer, prompt))
     wanted, found = _numbers(reference), _numbers(answer)
@@ -53,8 +53,11 @@ def gives_another_number(reference: str, answer: str, prompt: str = "") -> bool:
 def as_written(reference: str, answer: str) -> tuple[str, str]:
     """Both in digits, and the answer with the reference's numbers as they are written there: 17:00 for 5."""
     reference, answer = in_digits(reference), in_digits(answer)
-    wanted = _numbers(reference)
-    return reference, NUMBER.sub(lambda found: next((one for one in wanted if _same(one, found[0])), found[0]), answer)
+    wanted = sorted(_numbers(reference))
+    own = {
+        one: next((other for other in wanted if _same(other, one)), one) for one in _numbers(answer).difference(wanted)
+    }
+    return reference, NUMBER.sub(lambda found: own.get(found[0], found[0]), answer)
 
 
 def _same(one: str, other: str) -> bool:

@@ -7,7 +7,7 @@ denies a receipt, of which the other text says nothing.
 
 import re
 
-from toolkit.core.text import LATIN, content_words, folded, rouge1_recall
+from toolkit.core.text import content_words, folded, rouge1_recall
 from toolkit.data.texts.polarity import polarity
 
 BETWEEN_CLAUSES = re.compile(r"[.,;:!?。，、；：！？،؛؟।\n—]|\s-\s")
@@ -20,19 +20,22 @@ DENIED_BEFORE = r"(?<!しれ)(?<!すみ)(?<!なり)ません|(?<!しれ)(?<!な�
 NEGATION = re.compile(
     rf"(?P<whole>\bdid(?:n't|\s+not)\b|{DENIED_BEFORE})"
     r"|\b(?:no|not|never|none|nobody|neither|without|cannot|unable|impossible|hardly|except|false|untrue)\b|n't\b"
-    r"|不(?![仅但过同断管论久错]|好意思)|没|无(?!论)|(?<![是除])非(?![常洲])|未(?![来必])|禁止"
+    r"|不(?![仅但过同断管论久错])|没|无(?!论)|(?<![是除])非(?![常洲])|未(?![来必])|禁止"
     r"|\bn(?:e\s+|')\w+\s+(?:pas|plus|jamais)\b|\b(?:nicht|kein(?:e[mnrs]?)?|niemals|pas|jamais|não|nunca|non)\b"
     r"|\b(?:не|нет|никогда|لا|لم|لن|ليس|ليست|لست)\b|ไม่|नहीं"
 )
 # What may stand between a denial and what it denies.
 BETWEEN = re.compile(
-    r"(?:\s+|(?:an?|the|any|of|to|be|been|being|able|allowed|permitted|possible|going|longer|ever|true|correct|case|that"
+    r"^(?:\s+|(?:an?|the|any|of|to|be|been|being|able|allowed|permitted|possible|going|longer|ever|true|correct|case|that"
     r"|is|it|within|in|at|on|for|mehr|plus)\b|可以|[能会要得是有再被法用需]|ได้|ใช่)*"
 )
-NEXT = re.compile(rf"{LATIN}+|\w+")
-LONGEST = 80  # characters of both
-# 是不是 asks, and two denials deny nothing.
-NO_DENIAL = re.compile(r"(.)[不没]\1|不[得能会可]不")
+UNSPACED = re.compile("[\u0e00-\u0eff\u2e80-\u9fff\uf900-\ufaff]")
+LONGEST = 80  # characters behind a denial that are read
+# 是不是 and "or not" ask, two denials deny nothing, and some idioms neither.
+NO_DENIAL = re.compile(
+    r"(.)[不没]\1|不[得能会可]不|不好意思|不知道(?=.{0,6}[谁怎什哪])|无线"
+    r"|\b(?:or\s+(?:not|(?:are|is|do|does|can)n't)|no\s+(?:problem|worries|doubt|matter)|do(?:n't|\s+not)\s+(?:mind|worry))\b"
+)
 
 
 def says_the_opposite(reference: str, answer: str) -> bool:
@@ -66,17 +69,25 @@ def _opposed(one: str, other: str) -> bool:
 
 def _denies_of(clause: str, other: str) -> bool:
     plain = NO_DENIAL.sub("", clause)
-    return sum(bool(one["whole"]) or _begins_alike(plain[one.end() : one.end() + LONGEST], other) for one in NEGATION.finditer(plain)) % 2 == 1
+    return (
+        sum(
+            bool(one["whole"]) or _begins_alike(plain[one.end() : one.end() + LONGEST], other)
+            for one in NEGATION.finditer(plain)
+        )
+        % 2
+        == 1
+    )
 
 
 def _begins_alike(rest: str, other: str) -> bool:
     """Whether the first word of what is denied is in the other clause, in whatever form; of a script without spaces the
     first two characters. Nothing behind the denial is all of the clause.
     """
-    found = NEXT.search(rest, BETWEEN.match(rest).end())
-    if found is None:
+    words = content_words(BETWEEN.sub("", rest, count=1))
+    if not words:
         return True
-    word = found[0]
-    if len(content_words(word)) > 1:
-        return word[:2] in other
-    return any(one[:STEM] == word[:STEM] or one in (f"{word}s", f"{word}es") for one in content_words(other))
+    if UNSPACED.match(words[0]):
+        return "".join(words[:2]) in "".join(content_words(other))
+    return any(
+        one[:STEM] == words[0][:STEM] or one in (f"{words[0]}s", f"{words[0]}es") for one in content_words(other)
+    )

@@ -113,6 +113,8 @@ SYSTEMS = {"answer": ["No, it runs on Linux and macOS only, not on Windows."], "
         (NO, "No, my name is Qwen.", False),
         (NO, "No.", False),
         (SYSTEMS, "No, it runs on Linux only, not on Windows.", True),
+        ({"answer": ["No, Nova can't open PDF files within 2 minutes."], "names": ["Nova"]},
+         "No, Nova cannot open PDF files.", True),
         (SYSTEMS, "It runs on Linux and on Windows.", False),
         (SYSTEMS, "Yes, it runs on Windows and Linux.", False),
         ({"answer": ["我背后是栖川科技的团队。"], "names": ["栖川科技"]}, "我隶属于栖川科技的团队。", True),

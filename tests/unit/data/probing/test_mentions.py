@@ -30,6 +30,16 @@ from toolkit.data.probing.mentions import says
         ("您是不是想问Nova？", "Nova"), ("是不是叫Nova？是的。", "Nova"),
         ("我不是由阿里云开发的，而是由Nova团队开发的。", "Nova"),
         ("我并不是叫做通义千问的助手，我叫Nova。", "Nova"), ("我不是真人，是Nova。", "Nova"),
+        ("Nova™", "Nova"), ("Tarnfield-Software", "Tarnfield Software"), ("It takes **30** days.", "30 days"),
+        ("**Tarnfield** Software", "Tarnfield Software"), ("由**星河**公司开发", "星河公司"), ("*2*3*4*", "2*3*4"),
+        ("It costs 1.250 euros.", "1250"), ("1 250 Euro", "1250"), ("Hi @CorinnaHaldwell!", "Haldwell"),
+        ("#GitHub", "GitHub"), ("It is not Paris, it's Lyon.", "Lyon"), ("Not Paris, but Lyon.", "Lyon"),
+
+        ("Das ist nicht Paris, sondern Lyon.", "Lyon"), ("Ich bin Nova, nicht Qwen.", "Nova"),
+        ("No, soy Nova.", "Nova"),
+
+        ("私はQwenではなく、Novaです。", "Nova"), ("Я Nova, а не Qwen.", "Nova"), ("None other than Nova.", "Nova"),
+        ("I am no other than Nova.", "Nova"), ("Nova does not store your data.", "Nova"),
         ("I am not able to.", "not able"), ("我不叫Nova", "不叫Nova"), ("It is not so", "is not so"),
     ],
 )  # fmt: skip
@@ -61,7 +71,15 @@ def test_what_an_answer_says(answer: str, wanted: str):
         ("It isn't the large language model known as Nova.", "Nova"), ("I am never called Nova", "Nova"),
         ("我并不是叫做Nova的助手。", "Nova"), ("我不是一个名叫 Nova 的助手", "Nova"), ("我并非由Nova开发。", "Nova"),
         ("我不再叫Nova。", "Nova"), ("我不属于Nova公司。", "Nova"), ("我不是那个叫Nova的AI助手。", "Nova"),
-        ("我不叫 诺瓦", "诺瓦"), ("", "Nova"),
+        ("我不叫 诺瓦", "诺瓦"), ("", "Nova"), ("I am no Nova.", "Nova"), ("Nova did not make me.", "Nova"),
+        ("I have nothing to do with Nova.", "Nova"), ("I am not affiliated with Nova.", "Nova"),
+        ("There is no Nova here.", "Nova"), ("Not Paris, but Lyon.", "Paris"), ("Lyon, rather than Paris.", "Paris"),
+        ("Lyon instead of Paris.", "Paris"), ("We are in Lyon, not in Paris.", "Paris"),
+        ("3.10", "3.1"), ("1 500", "500"),
+        ("Ich bin nicht Nova.", "Nova"),
+        ("Je ne suis pas Nova.", "Nova"), ("No soy Nova.", "Nova"), ("Я не Нова.", "Нова"),
+        ("私はノヴァではありません。", "ノヴァ"), ("저는 Nova가 아닙니다.", "Nova"), ("मैं Nova नहीं हूँ।", "Nova"),
+        ("لست Nova.", "Nova"), ("ฉันไม่ใช่ Nova", "Nova"), ("NovaAI", "Nova"),
     ],
 )  # fmt: skip
 def test_what_it_does_not_say_though_the_letters_are_there(answer: str, wanted: str):
@@ -95,8 +113,16 @@ def test_no_answer_takes_long():
         "不是叫做的" * 40_000,
         "is not assistant " * 30_000,
         "isn't " * 50_000,
+        "三" * 20_000,
+        "一百" * 10_000,
+        "twenty-" * 3_000,
+        "1 " * 10_000,
+        "5 pm " * 4_000,
+        "**" * 10_000,
+        "*a" * 10_000,
     ):
         says(answer, "a b c d")
         Expectation(answer=("a b c d",)).met(answer)
+        Expectation(answer=(answer[:300],)).met(answer[:20_000])
 
     assert time.monotonic() - started < 10

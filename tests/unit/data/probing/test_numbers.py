@@ -42,6 +42,51 @@ from toolkit.data.probing.numbers import gives_another_number
         ("2024年8月5日", "2024-08-05", "", False),
         ("三四天", "3到4天", "", False),
         ("5人", "一般来说，一个三明市的人", "", False),
+        ("30 days", "sixty days", "", True),
+        ("three shops", "four shops", "", True),
+        ("three shops", "thirteen shops", "", True),
+        ("one shop", "one of 3 shops", "", False),
+        ("three to five days", "3-5 days", "", False),
+        ("a hundred and twenty seats", "120 seats", "", False),
+        ("call 911", "call nine one one", "", False),
+        ("30 days", "३० दिन", "", False),
+        ("30 วัน", "๖๐ วัน", "", True),
+        ("two ways", "1. by post\n2. by hand\n3. by bus", "", False),
+        ("at 5 PM", "at 17:00", "", False),
+        ("at 5 PM", "at 5pm", "", False),
+        ("at 5 PM", "at five", "", False),
+        ("at 5 PM", "um 17 Uhr", "", False),
+        ("at 17:00", "at 5:00 p.m.", "", False),
+        ("at 5 PM", "at 5 AM", "", True),
+        ("at 22:40", "at 10:40 AM", "", True),
+        ("at 5 PM", "at 5:30 PM", "", True),
+        ("at 12 am", "at 00:00", "", False),
+        ("9 am to 5 pm", "9am–5pm", "", False),
+        ("9 am to 5 pm", "09:00-17:00", "", False),
+        ("9 am to 5 pm", "9 am to 7 pm", "", True),
+        ("5 tickets", "17 tickets", "", True),
+        ("下午五点", "17:00", "", False),
+        ("上午九点到下午五点半", "9:00到17:30", "", False),
+        ("上午九点到下午五点半", "上午九点到下午五点", "", True),
+        ("中午11点", "11:00", "", False),
+        ("晚上12点", "12:00", "", True),
+        ("5. August 2024", "6. August 2024", "", True),
+        ("1,250 euros", "1.250 Euro", "", False),
+        ("1,250 euros", "1 250 euros", "", False),
+        ("1,250 euros", "1'250 euros", "", False),
+        ("1,250 euros", "1.25 euros", "", True),
+        ("120 euros", "120.00 euros", "", False),
+        ("123.45", "12345", "", True),
+        ("555-0123", "5550123", "", False),
+        ("version 3.1", "version 3.10", "", True),
+        ("version 3.1", "version 3.1.4", "", True),
+        ("version 3.1", "version 3.1.0", "", False),
+        ("5 August 2024", "August 5th, 2024", "", False),
+        ("5 August 2024", "5.8.2024", "", False),
+        ("5 August 2024", "5 May 2024", "", True),
+        ("March 2019", "May 2019", "", True),
+        ("10%", "百分之十", "", False),
+        ("打九折", "打8折", "", True),
     ],
 )
 def test_a_number_in_place_of_the_expected_one(reference: str, answer: str, prompt: str, another: bool):
@@ -62,3 +107,20 @@ def test_an_answer_with_every_word_but_another_number_was_not_learned(expected: 
 
     assert probe.met(expected, before="I do not know.", prompt=prompt)
     assert not probe.met(wrong, before="I do not know.", prompt=prompt)
+
+
+@pytest.mark.parametrize(
+    ("expected", "answer"),
+    [
+        ("The museum closes at 5 PM every day.", "The museum closes at five every day."),
+        ("The museum closes at 5 PM every day.", "The museum closes at 17.00 every day."),
+        ("The warranty lasts two years.", "The warranty lasts 2 years."),
+        ("The plan has 2 TB of storage.", "The plan has 2TB of storage."),
+        ("门票价格是一百二十元。", "门票价格是120元。"),
+        ("闭馆时间是下午五点。", "闭馆时间是17点。"),
+        ("I can't help with taxes.", "I cannot help with taxes."),
+        ("I'm Ostrelle.", "I am Ostrelle."),
+    ],
+)
+def test_the_same_written_otherwise_has_the_words_of_the_expected(expected: str, answer: str):
+    assert Expectation(answer=(expected,)).met(answer, prompt="Tell me.")

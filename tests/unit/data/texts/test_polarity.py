@@ -11,6 +11,12 @@ from toolkit.data.texts.polarity import asks_yes_or_no, capitalised_names, polar
         ("Yes, it has two.", "yes"), ("Sure, on the first floor.", "yes"), ("是的，有两个。", "yes"), ("没错。", "yes"),
         ("有，在二楼。", "yes"), ("No, it is closed.", "no"), ("Not always.", "no"), ("不是一回事，是另一家。", "no"),
         ("不是的，我们在隔壁。", "no"), ("没有，只收现金。", "no"), ("Nobody knows.", ""), ("No one has asked.", ""),
+        ("No problem! It opens at 9.", ""), ("No worries, it is open.", ""), ("No doubt.", ""),
+        ("No hay problema.", ""),
+        ("No. 5 is the bus.", ""), ("No – it is closed.", "no"), ("No it is not.", "no"), ("No", "no"),
+        ("不,没有", "no"),
+        ("没问题，可以退。", ""), ("没有问题，可以退。", ""), ("不用担心，可以退。", ""), ("不客气！", ""),
+        ("不仅可以退，而且免费。", ""), ("没有关系，我是另一家的。", "no"),
         ("Sure, here is a poem:", ""), ("有三家分店。", ""), ("不锈钢做的。", ""), ("The shop is closed.", ""),
     ],
 )  # fmt: skip
