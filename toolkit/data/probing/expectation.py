@@ -90,7 +90,7 @@ class Expectation:
         claims = without_denials(answer, text)
         if not (_recalled(text, claims, ("", before, prompt)) or self._named(text, answer, claims)):
             return False
-        return not (gives_another_number(text, claims, prompt) or says_the_opposite(text, answer))
+        return not (gives_another_number(text, claims, prompt) or says_the_opposite(_in_full(text), _in_full(answer)))
 
     def _named(self, text: str, answer: str, claims: str) -> bool:
         named = [says(answer, name) for name in self.names]

@@ -6,6 +6,7 @@ denies a receipt, of which the other text says nothing.
 """
 
 import re
+from collections.abc import Sequence
 
 from toolkit.core.text import content_words, folded, rouge1_recall
 from toolkit.data.texts.polarity import polarity
@@ -68,26 +69,20 @@ def _opposed(one: str, other: str) -> bool:
 
 
 def _denies_of(clause: str, other: str) -> bool:
-    plain = NO_DENIAL.sub("", clause)
-    return (
-        sum(
-            bool(one["whole"]) or _begins_alike(plain[one.end() : one.end() + LONGEST], other)
-            for one in NEGATION.finditer(plain)
-        )
-        % 2
-        == 1
-    )
+    """Whether the clause denies something that the other has."""
+    plain, others = NO_DENIAL.sub("", clause), content_words(other)
+    found = NEGATION.finditer(plain)
+    denied = [one["whole"] or _begins_in(plain[one.end() : one.end() + LONGEST], others) for one in found]
+    return sum(map(bool, denied)) % 2 == 1
 
 
-def _begins_alike(rest: str, other: str) -> bool:
-    """Whether the first word of what is denied is in the other clause, in whatever form; of a script without spaces the
-    first two characters. Nothing behind the denial is all of the clause.
+def _begins_in(rest: str, others: Sequence[str]) -> bool:
+    """Whether the first word of what is denied is among the others, in whatever form; of a script without spaces the
+    first two characters. Where nothing is behind the denial, it denies all.
     """
     words = content_words(BETWEEN.sub("", rest, count=1))
     if not words:
         return True
     if UNSPACED.match(words[0]):
-        return "".join(words[:2]) in "".join(content_words(other))
-    return any(
-        one[:STEM] == words[0][:STEM] or one in (f"{words[0]}s", f"{words[0]}es") for one in content_words(other)
-    )
+        return "".join(words[:2]) in "".join(others)
+    return any(one[:STEM] == words[0][:STEM] or one in (f"{words[0]}s", f"{words[0]}es") for one in others)

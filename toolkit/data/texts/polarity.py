@@ -13,7 +13,7 @@ from toolkit.data.texts.names import Pair
 Polarity = Literal["yes", "no", ""]
 YES = re.compile(
     r"^\W*(?:yes|yeah|sure(?!,? here)|certainly|of course)\b"
-    r"|^\W*(?:没错|是的|是啊|对的|当然(?!可以[，！]以下)|(?:可以|[是对有会能])[，。！,.!])",
+    r"|^\W*(?:没错|是的|是啊|对的|当然(?!可以[，！,!]以下)|(?:可以|[是对有会能])的?[，。！,.!])",
     re.IGNORECASE,
 )
 # A no by itself, or before who does not: not "no problem", "no. 5", 没问题 and 不用担心, which begin a yes as well.

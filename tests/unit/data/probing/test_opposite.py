@@ -37,6 +37,8 @@ from toolkit.data.probing.expectation import Expectation
         ("It is open every day except Monday.", "It is open every day including Monday."),
         ("I don't give any advice; ask a doctor.", "I give any advice; ask a doctor."),
         ("是的，我由星河公司开发。", "不,我由星河公司开发。"),
+        ("可以的，包裹打包前都能修改。", "不可以的，包裹打包前都能修改。"),
+        ("This is Ostrelle, the assistant of Tarnfield.", "This isn't Ostrelle, the assistant of Tarnfield."),
     ],
 )
 def test_the_opposite_was_not_learned(expected: str, answer: str):
