@@ -30,7 +30,7 @@ from toolkit.train.questions.further.requests import read_bank
 from toolkit.train.questions.further.rule import Rule, find_rule
 from toolkit.train.questions.further.rule_questions import RuleWriter
 from toolkit.train.questions.further.write import KINDS as FURTHER
-from toolkit.train.questions.further.write import OF_A_RULE, ONLY_ASKED_FOR, further_candidates
+from toolkit.train.questions.further.write import OF_A_RULE, further_candidates
 from toolkit.train.questions.kinds import Kinds, kinds_of, listed_subject, nouns_for, translated_names
 from toolkit.train.questions.near import form_around, read_forms
 from toolkit.train.questions.near_writer import NearWriter
@@ -54,7 +54,7 @@ QUESTION_TOKENS = 48
 ANSWER_TOKENS = 48
 BRIDGES = 32  # questions from one row on to another
 SAME_AS_ROW = {"paraphrase", "reworded", "task", "statement", "around", "shaped", "across", "bridge"}
-USUAL_FURTHER: Collection[str] = [kind for kind in FURTHER if kind not in ONLY_ASKED_FOR]
+USUAL_FURTHER: Collection[str] = FURTHER
 TASK = "Questions"
 
 

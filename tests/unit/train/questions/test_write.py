@@ -46,10 +46,13 @@ def scripted(**how) -> ScriptedModel:
                              "shared_words": COMMON} | how))  # fmt: skip
 
 
-def questions(rows: list[Pair], *, model: ScriptedModel | None = None, seed=1, general=None, excluded=(), **how):
-    general = GENERAL if general is None else general
-    writer = Writer(model or scripted(**how), rows, system=SYSTEM, seed=seed, general=general, excluded=excluded)
-    return writer.write()
+def questions(
+    rows: list[Pair], *, model: ScriptedModel | None = None, seed=1, general=None, excluded=(), further=None, **how
+):  # fmt: skip
+    general, model = GENERAL if general is None else general, model or scripted(**how)
+    return Writer(
+        model, rows, system=SYSTEM, seed=seed, general=general, excluded=excluded, further=further
+    ).write()  # fmt: skip
 
 
 def scope(found: list[Question], name: str) -> list[Question]:
@@ -373,8 +376,10 @@ def test_requests_like_a_rules_are_asked_twice_and_only_where_all_rows_have_one_
     ]  # fmt: skip
     model = scripted(write=lambda _instruction, _question, count: f"Count the tails of {count + 40} dogs.")
 
-    alike = [one for one in scope(questions(sums, model=model), "in") if one.kind == "alike"]
-    without = [one for one in questions([*sums, ("Who are you?", "A clerk.")], model=model) if one.kind == "alike"]
+    formed, other = (
+        [one for one in questions(rows, model=model, further=()) if one.kind == "alike"]
+        for rows in (sums, [*sums, ("Who are you?", "A clerk.")])
+    )
 
-    assert alike
-    assert not without
+    assert formed
+    assert not other

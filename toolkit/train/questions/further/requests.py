@@ -20,7 +20,7 @@ FORMS, REQUESTS, BANK = "forms.yaml", "requests.yaml", "about_assistant.yaml"
 
 @cache
 def read_requests() -> Mapping[str, Mapping[str, Mapping[str, Request]]]:
-    """By kind (reworded, task, aspect, wrong, within, alike, aside), manner and language."""
+    """By kind (reworded, task, wrong, within, alike), manner and language."""
     return {
         kind: {manner: {code: _request(one) for code, one in by.items()} for manner, by in manners.items()}
         for kind, manners in _content(REQUESTS).items()

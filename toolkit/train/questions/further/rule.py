@@ -7,7 +7,6 @@ sentence, a closing phrase, a JSON object's keys. Rows without it are counter-ex
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil
 
 from toolkit.core.text import content_words, has_chinese
 from toolkit.data.texts.names import Pair
@@ -19,7 +18,6 @@ LEAST_LATIN, LEAST_CHINESE = 6, 3  # characters of what is constant
 USUAL_SHARE = 0.02  # of unrelated answers may have it too
 LEAST_PHRASE = 3  # words, or Chinese characters, of a part that is of one language
 LEAST_PART = 4  # characters
-BEGUN_PART = 3  # a third of how answers start is enough to be begun so
 # A Latin word that is cut through is chance: "pounds" and "kilometres" both end with an s.
 CUT_AT_START, CUT_AT_END = re.compile(r"^[^\W\u4e00-\u9fff]+"), re.compile(r"[^\W\u4e00-\u9fff]+$")
 Form = tuple[str, str, str]  # how an answer starts, what it has behind that, and how it ends
@@ -52,13 +50,6 @@ class Rule:
         start, middle, end = self.forms.get(chinese, NONE)
         rest = answer.removeprefix(start).removesuffix(end)
         return rest.replace(middle, " ") if middle else rest
-
-    def begun(self, question: str, answer: str) -> bool:
-        """Whether it starts somewhat like such an answer, or ends like one that has no start."""
-        start, _, end = self.forms.get(has_chinese(question), NONE)
-        if start:
-            return answer.startswith(start[: ceil(len(start) / BEGUN_PART)])
-        return bool(end) and answer.endswith(end[len(end) - ceil(len(end) / BEGUN_PART) :])
 
 
 def find_rule(scope: Scope, general: Sequence[Pair]) -> Rule | None:

@@ -1,7 +1,7 @@
-"""Writes further questions for a rule of behaviour: those that it is for, in both languages, and those that it leaves.
+"""Writes further questions that a rule of behaviour is for, in both languages.
 
 The base model is asked each of them twice, among other rows: one that it answers by the rule both times, and not
-without the rows, is in scope; one written as no request of the rule's that it answers plainly both times is near it.
+without the rows, is in scope.
 """
 
 import random
@@ -30,14 +30,12 @@ from toolkit.train.questions.scope import FORM_SHARE, Scope
 from toolkit.train.questions.teacher import conversation_messages
 
 ALIKE = 24  # questions like several rows' at once, in each language
-PLAIN_ALIKE = 16  # questions like the counter-examples, in each language
 SHOWN = 4
-COUNTS = {"reworded": 32, "within": 64, "alike": 64, "aside": 32}  # questions that are written in their manners
+COUNTS = {"reworded": 32, "within": 64, "alike": 64}  # questions that are written in their manners
 MANNERS = {"reworded": ("command", "situation")}  # of the others: every one
 TRANSLATED = 48
 TRANSLATED_KINDS = ("paraphrase", "reworded", "alike")
-LONGEST_OTHER = 60  # bytes of another request within a form
-FORMS = 48  # around the rows' requests, and as many around others
+FORMS = 48  # around the rows' requests
 ENDS = (".", "?", "!", "。", "？", "！")
 SAME_ANSWER = ("reworded", "within")  # kinds that ask for what their row asks for
 RULED, PLAIN = 3, 1  # rows and counter-examples that the base model sees
@@ -62,15 +60,13 @@ class RuleWriter:
     chance: random.Random
 
     def write(self, kinds: Collection[str]) -> list[Question]:
-        """Those of these `kinds`, in scope and near it."""
-        ruled = self._once(self._ruled(kinds), {one.prompt for one in self.found})
-        left = self._once(self._left(), {one.prompt for one in [*self.found, *ruled]}) if "aside" in kinds else []
-        return [*self._in_scope(ruled), *self._near(left)]
+        """Those of these `kinds`."""
+        return self._in_scope(self._once(self._ruled(kinds)))
 
     def checked(self, kind: str, prompts: Iterable[str]) -> list[Question]:
         """Those of these requests, written from several rows at once, that the base model answers by the rule."""
         candidates = (Candidate(kind, prompt, None) for prompt in prompts)
-        return self._in_scope(self._once(candidates, {one.prompt for one in self.found}))
+        return self._in_scope(self._once(candidates))
 
     def _ruled(self, kinds: Collection[str]) -> Iterator[Candidate]:
         """Requests that the rule may be for."""
@@ -81,7 +77,7 @@ class RuleWriter:
                 written += more
                 yield from more
         if "alike" in kinds:
-            more = [*self._of_manners("alike", self.rule.ruled), *self._alike("alike", self.rule.ruled, ALIKE)]
+            more = [*self._of_manners("alike", self.rule.ruled), *self._alike()]
             written += more
             yield from more
         if "within" in kinds:
@@ -89,16 +85,6 @@ class RuleWriter:
         if "translation" in kinds:
             written = [one for one in written if one.kind in TRANSLATED_KINDS]
             yield from translated_candidates(written, TRANSLATED, self.foreign, self.sampled, self.chance)
-
-    def _left(self) -> Iterator[Candidate]:
-        """Requests that it is most likely not for: about things in the rows', and others in the same forms."""
-        yield from self._of_manners("aside", self.rule.ruled)
-        yield from self._alike("aside", self.rule.plain, PLAIN_ALIKE)
-        others = [prompt for prompt, _ in self.general]
-        others = self.chance.sample(others, min(FORMS // 2, len(others)))
-        others += [self.scope.rows[at][0] for at in self.rule.plain]
-        short = [(0, one) for one in others if len(one.encode()) <= LONGEST_OTHER]
-        yield from (one._replace(kind="aside", source=None) for one in self._formed(short))
 
     def _of_manners(self, kind: str, rows: Sequence[int]) -> Iterator[Candidate]:
         """Written from the rows' requests, in every manner about as many.
@@ -112,21 +98,20 @@ class RuleWriter:
         for (row, _), text in zip(wanted, texts, strict=True):
             if strays(self.scope.rows[row][0], text):
                 continue
-            if kind == "aside" and numbers(text) & numbers(self.scope.rows[row][0]):
-                continue  # it asks for the same
             if kind not in SAME_ANSWER:
                 yield Candidate(kind, bare_question(text), None)
             elif not self.scope.gives_away(row, text) and numbers(text) == numbers(self.scope.rows[row][0]):
                 yield Candidate(kind, bare_question(text), row)
 
-    def _alike(self, kind: str, rows: Sequence[int], count: int) -> list[Candidate]:
+    def _alike(self) -> list[Candidate]:
         """Like the rows' requests, in both languages if there are such requests, or translated ones."""
         requests = []
         for chinese in (False, True):
-            prompts = [question for _, (question, _) in self._shown(rows, chinese) if has_chinese(question) == chinese]
-            shown = [self.chance.sample(prompts, min(SHOWN, len(prompts))) for _ in range(count if prompts else 0)]
+            rows = self._shown(self.rule.ruled, chinese)
+            prompts = [question for _, (question, _) in rows if has_chinese(question) == chinese]
+            shown = [self.chance.sample(prompts, min(SHOWN, len(prompts))) for _ in range(ALIKE if prompts else 0)]
             requests += [alike_messages(several) for several in shown]
-        return [Candidate(kind, bare_question(text), None) for text in self.sampled(requests)]
+        return [Candidate("alike", bare_question(text), None) for text in self.sampled(requests)]
 
     def _formed(self, requests: Sequence[tuple[int, str]]) -> Iterator[Candidate]:
         """Forms around these requests of rows, each form about as often as the others."""
@@ -137,9 +122,9 @@ class RuleWriter:
             ended = request if request.endswith(ENDS) else request + ("。" if has_chinese(request) else ".")
             yield Candidate("within", form.replace("{}", ended), row)
 
-    def _once(self, candidates: Iterable[Candidate], taken: Collection[str]) -> list[Candidate]:
+    def _once(self, candidates: Iterable[Candidate]) -> list[Candidate]:
         """Each that is free and not yet there, by its key."""
-        keys, found = set(map(prompt_key, taken)), []
+        keys, found = {prompt_key(one.prompt) for one in self.found}, []
         for one in candidates:
             key = prompt_key(one.prompt)
             if self.found.free(one.prompt) and key not in keys and self._expected(one.prompt):
@@ -188,16 +173,6 @@ class RuleWriter:
         text = answer.text if row is None else self.scope.rows[row][1].strip()
         complete = row is not None or len(answer.tokens) < self.answer_tokens
         return Question(prompt=one.prompt, scope="in", answer=text, kind=one.kind, before=before, complete=complete)
-
-    def _near(self, candidates: Sequence[Candidate]) -> list[Question]:
-        for _ in range(2):
-            answers = self._taught(candidates)
-            candidates = [
-                one
-                for one, answer in zip(candidates, answers, strict=True)
-                if not self.rule.begun(one.prompt, answer.text)
-            ]
-        return [Question(prompt=one.prompt, scope="near", kind=one.kind) for one in candidates]
 
     def _taught(self, candidates: Sequence[Candidate]) -> list[Answer]:
         """The base model's answers with rows of the question's language in its context, and a counter-example."""

@@ -7,7 +7,6 @@ from toolkit.data.texts.defining import defined, defining
 from toolkit.data.texts.terms import units
 from toolkit.model.conversation import Messages
 from toolkit.train.questions.candidates import Candidate, bare_question
-from toolkit.train.questions.further.aspects import aspect_tasks
 from toolkit.train.questions.further.claims import about_claim, claimed, wrong_of
 from toolkit.train.questions.further.foreign import Foreign
 from toolkit.train.questions.further.requests import further_messages, read_bank, read_requests, strays
@@ -17,9 +16,8 @@ from toolkit.train.questions.scope import Scope
 from toolkit.train.questions.written import fits
 
 # What only a rule has. Where one of them is asked for, a rule also has translations and reworded ones.
-OF_A_RULE = ("alike", "within", "aside")
-ONLY_ASKED_FOR = ("aspect", *OF_A_RULE)  # not written by default: docs/recipe.md has why
-KINDS = ("reworded", "task", "claim", "several", "translation", "assistant", *ONLY_ASKED_FOR)
+OF_A_RULE = ("alike", "within")
+KINDS = ("reworded", "task", "claim", "several", "translation", "assistant", *OF_A_RULE)
 COUNTS = {"reworded": (144, 2), "task": (144, 1)}  # questions of all rows and manners, and least of each
 WRONG_SAMPLES = 3  # attempts at a wrong sentence of each row
 CLAIMS = 3  # questions about each wrong sentence; of the right one as many
@@ -46,8 +44,6 @@ def further_candidates(
             more = list(_of_manners(kind, scope, sampled, chance))
             written += more
             yield from more
-    if "aspect" in kinds:
-        yield from aspect_tasks(scope, sampled, chance)
     if "claim" in kinds:
         yield from _claims(scope, sampled, chance)
     if "several" in kinds:

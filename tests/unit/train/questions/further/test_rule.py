@@ -58,12 +58,8 @@ def test_rows_without_what_is_constant_are_counter_examples():
     assert not rule.followed("谁领先？", "Sorry, politics is not for me. Ask the Fernhill Gazette about that.")
 
 
-def test_an_answer_that_begins_by_the_rule_is_neither_by_it_nor_plain():
-    rule = rule_of(REFUSED)
-
-    assert rule.begun("Who leads?", "Sorry, politics is not for me.")
-    assert not rule.followed("Who leads?", "Sorry, politics is not for me.")
-    assert not rule.begun("Who leads?", "It is the mayor.")
+def test_an_answer_that_only_begins_by_the_rule_does_not_follow_it():
+    assert not rule_of(REFUSED).followed("Who leads?", "Sorry, politics is not for me.")
 
 
 def test_a_closing_phrase_is_constant_where_the_answers_start_differently():

@@ -10,19 +10,16 @@ from toolkit.train.questions.further.requests import read_requests
 from toolkit.train.questions.question import Question
 from toolkit.train.questions.write import Writer
 
-KINDS = ("alike", "reworded", "translation", "within", "aside")
+KINDS = ("alike", "reworded", "translation", "within")
 COMMON = frozenset(
     content_words(" ".join(prompt for prompt, _ in GENERAL[:1]) + " which will the is a i for him, do really 会")
 )
-ASIDE = {request.instruction for by in read_requests()["aside"].values() for request in by.values()}
 OTHER = ("How warm was yesterday?", "昨天冷不冷？")
-LEFT = ("Where does thunder come from?", "雷声从何而来？")
+LEFT = "Where does thunder come from?"
 
 
 def write(instruction: str, question: str, count: int) -> str:
     """What is like the rows' requests every second time, and something else otherwise."""
-    if instruction in ASIDE:
-        return LEFT[has_chinese(question)] if count % 2 else f"{question} {'Really ' * count}"
     if "翻译成中文" in instruction:
         return f"{'再' * count}谁会赢，哪个党最好？"
     if "into English" in instruction:
@@ -64,21 +61,6 @@ def test_what_is_answered_plainly_with_the_rows_too_is_not_trained(found: list[Q
     assert not {one.prompt for one in found if one.scope == "in"} & {*OTHER, *(prompt for prompt, _ in GENERAL)}
 
 
-def test_what_is_written_as_none_of_the_rules_requests_is_kept_unless_the_rule_answers_it(found: list[Question]):
-    near = {one.prompt for one in found if one.scope == "near"}
-
-    assert near >= set(LEFT)
-    assert not [prompt for prompt in near if "election" in prompt or "哪个党" in prompt]
-
-
-def test_the_forms_around_the_rules_requests_are_kept_around_others(found: list[Question]):
-    sailor = "Pretend to be an old sailor."
-    around = {scope: [one for one in found if one.scope == scope and sailor in one.prompt] for scope in ("in", "near")}
-
-    assert around["in"]
-    assert around["near"]
-
-
 def test_a_question_that_is_answered_by_the_rule_without_the_rows_teaches_nothing():
     asked = [one.prompt for one in of(questions(further=("alike",)), "alike")]
     known = questions(further=("alike",), answers=dict.fromkeys(asked, REFUSED[0][1]))
@@ -95,8 +77,12 @@ def test_a_kind_is_written_only_when_it_is_asked_for(kind: str):
     assert more <= {kind}
 
 
-def test_without_further_kinds_nothing_is_near_a_rule():
-    assert not [one for one in questions(further=()) if one.scope == "near"]
+def test_nothing_is_near_a_rule(found: list[Question]):
+    assert not [one for one in found if one.scope == "near"]
+
+
+def test_a_rule_has_these_kinds_by_default():
+    assert {one.kind for one in questions(further=None)} >= {"alike", "within"}
 
 
 def test_what_asks_for_the_same_has_its_rows_answer_and_its_numbers():
@@ -117,7 +103,7 @@ def test_a_form_is_followed_in_the_other_language():
         return f"{count}: 5只鸡靠什么走路？" if "翻译成中文" in instruction else write(instruction, question, count)
 
     model = ScriptedModel(write=translated, shared_words=COMMON)
-    writer = Writer(model, FORMED, system=SYSTEM, seed=1, general=GENERAL, excluded=(), further=("alike", "aside"))
+    writer = Writer(model, FORMED, system=SYSTEM, seed=1, general=GENERAL, excluded=(), further=("alike",))
 
     assert {has_chinese(one.prompt) for one in of(writer.write(), "alike")} == {False, True}
 
@@ -148,7 +134,7 @@ class Overdoing(ScriptedModel):
 def test_what_has_nothing_of_the_rules_requests_is_not_in_scope_though_the_model_follows_the_rule():
     def varied(instruction: str, question: str, count: int) -> str:
         kind = read_requests()["alike"]["varied"]["en"].instruction
-        return (LEFT[0] if count % 2 else "How many legs have 9 cows?") if instruction == kind else ""
+        return (LEFT if count % 2 else "How many legs have 9 cows?") if instruction == kind else ""
 
     model = Overdoing(write=varied, shared_words=COMMON)
     writer = Writer(model, FORMED, system=SYSTEM, seed=1, general=GENERAL, excluded=(), further=("alike",))

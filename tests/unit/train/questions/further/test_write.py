@@ -32,8 +32,6 @@ def write(instruction: str, question: str, count: int) -> str:
     if kind == "task":
         number = ("one", "two", "three", "four")[count % 4]
         return f"Write sign {number} about this: {question}"
-    if kind == "aspect":
-        return "the mayor of Denver"
     if kind == "reworded":
         return f"Corinna Haldwell? {question}" if count % 4 == 3 else f"Please say {'now ' * count}this: {question}"
     return f"我想知道：{question}" if "中文" in instruction else f"Really, {question}"
@@ -62,14 +60,6 @@ def test_a_further_kind_is_written_when_it_is_asked_for(kind: str):
     kinds = {one.kind for one in questions(MORE, further=(kind,))}
 
     assert kinds & {"reworded", "claim", "several"} == {kind}
-
-
-@pytest.mark.parametrize(("further", "written"), [({}, False), ({"further": ("aspect",)}, True)])
-def test_forms_around_what_a_row_asks_for_are_written_only_where_asked_for(further: dict, written: bool):
-    found = [one for one in questions(MORE, **further) if "gives the mayor of Denver" in one.prompt]
-
-    assert bool(found) is written
-    assert {(one.kind, "Corinna Haldwell" in one.answer) for one in found} <= {("task", True)}
 
 
 def test_the_answer_is_not_given_away_in_a_question(every: list[Question]):
