@@ -347,8 +347,7 @@ def peers(*contents: Mapping[str, Any]) -> Rows:
     """A row a training, by what was trained: tokens a second, the median step, and the card's memory."""
     names = {"swift": "ms-swift", "unsloth": "Unsloth"}
     rows = [
-        [names.get(one["name"]) or f"this toolkit, no mask from {_thousands(one['end_to_end_from_tokens'])} tokens"
-         + (", fused kernels" if one.get("fused") else ""),
+        [names.get(one["name"]) or _passes(one),
          {"rows": "rows of 4080 tokens", "mixed": "rows of 20 to 900 tokens"}[one["work"]],
          _thousands(one["tokens_per_s"]), f"{one['step_s']:.3f}", f"{one['card_peak_mib'] / 1024:.1f}"]
         for one in sorted(
@@ -357,6 +356,13 @@ def peers(*contents: Mapping[str, Any]) -> Rows:
         )
     ]  # fmt: skip
     return [["trained by", "on", "tokens/s", "step, s", "GiB of the card"], *rows]
+
+
+def _passes(entry: Mapping[str, Any]) -> str:
+    if entry.get("captured_lines"):
+        return "this toolkit, captured lines"
+    fused = ", fused kernels" if entry.get("fused") else ""
+    return f"this toolkit, no mask from {_thousands(entry['end_to_end_from_tokens'])} tokens{fused}"
 
 
 def _pace(entry: Mapping[str, Any] | None, tokens: int) -> list[str]:
@@ -469,7 +475,8 @@ FIGURES = (
     Figures(page="docs/scale.md", name="line-passes", raw=("long-passes-lines-7b-h200.json",), rows=long_passes,
             made_by="long_passes.py"),
     Figures(page="docs/scale.md", name="peers", made_by="peers.py", rows=peers,
-            raw=("peers-7b-h200.json", "peers-mixed-7b-h200.json", "peers-rows-7b-h200.json")),
+            raw=("peers-7b-h200.json", "peers-mixed-7b-h200.json", "peers-rows-7b-h200.json",
+                 "peers-lines-7b-h200.json")),
     Figures(page="docs/serve.md", name="load", raw=("serve-load-tiny-cpu.json",), made_by="serve_load.py",
             rows=serve_load),
     Figures(page="docs/speed.md", name="decoding", rows=decoding, made_by="decode_time.py",

@@ -101,7 +101,6 @@ def test_long_rows_with_a_line_each_are_captured_too(micro_model, tmp_path, repl
     packed = trained(micro_model, tmp_path / "packed", **how)
     before, counted = len(replays), []
     attention = lines.causal_attention
-    monkeypatch.setattr(lines, "TRIED_ON_CARDS", True)
     monkeypatch.setattr(lines, "causal_attention", lambda *given: counted.append(1) or attention(*given))
     monkeypatch.setattr(shape, "pays_from", lambda _: 1)
     monkeypatch.setattr(shape, "MOST_PADDING", 9)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 NAME = "lines"  # of the attention, to transformers
 WIDTH = 24  # of the short lines that are compared
-TRIED_ON_CARDS = False  # by `finetune`: tests/gpu/train/{test_cuda_graph,test_long_passes}.py have to pass first
 HOPPER = 9  # of the compute capability. cuDNN's kernel is slower on Ampere and Blackwell: transformers #48163
 
 
@@ -42,10 +41,8 @@ def lines_agree(causal: Any, width: int) -> bool:
     """Whether the loaded model's device computes it as its definition says: values and gradients, in the model's sizes.
 
     Short lines are compared with the definition, lines of this width with torch's own kernel. True of models for which
-    `toolkit.train.passes.end_to_end.serves` holds, on a device that has such kernels; of none on a card so far.
+    `toolkit.train.passes.end_to_end.serves` holds, on a device that has such kernels.
     """
-    if causal.device.type == "cuda" and not TRIED_ON_CARDS:
-        return False
     try:
         found, expected = (_computed(causal, WIDTH, by) for by in (causal_attention, _defined))
         wide, by_torch = (_computed(causal, width, by) for by in (causal_attention, _by_torch))
