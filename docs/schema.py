@@ -167,9 +167,10 @@ def questions_schema() -> dict[str, Any]:
 
 
 def run_schema() -> dict[str, Any]:
-    """Of `runs show`: run.json as it is now, with the verdict and the figures if it was compared."""
+    """Of `runs show`: run.json as it is now, what to do next, and of a compared run verdict and figures."""
     schema = schema_of(RunRecord, "toolkit runs show --json")
-    for name, kind in {"verdict": RecordedVerdict, "metrics": dict[str, RecordedMetric]}.items():
+    kinds: dict[str, Any] = {"verdict": RecordedVerdict, "metrics": dict[str, RecordedMetric]}
+    for name, kind in (kinds | {"own_limits": dict[str, float], "stale": bool, "next": str}).items():
         inner = TypeAdapter(kind).json_schema(mode="serialization")
         schema["$defs"] = schema.get("$defs", {}) | inner.pop("$defs", {})
         schema["properties"][name] = inner

@@ -5,7 +5,7 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -103,7 +103,7 @@ def run_layer(output: Path, run: str) -> RunLayer:
         folder=folder,
         adapter=name,
         adapter_sha256=sha256,
-        verdict=_verdict(folder),
+        verdict=_verdict(folder, sha256),
     )
 
 
@@ -142,8 +142,19 @@ def read_finished_record(folder: Path) -> dict[str, Any]:
     return record
 
 
-def _verdict(folder: Path) -> str:
-    verdict = read_report(folder / "compare" / "report.json").get("verdict")
+def _is_own(report: Mapping[str, Any], sha256: str) -> bool:
+    """As `toolkit.runs.own_comparison` has it."""
+    before, after = report.get("before"), report.get("after")
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return False
+    of_base = before.get("kind") == "base" and before.get("adapter_sha256") is None
+    return of_base and after.get("adapter_sha256") == sha256 and after.get("scale", 1) == 1
+
+
+def _verdict(folder: Path, sha256: str) -> str:
+    """Of the run's own comparison: its adapter at full strength with its base. Raises ConfigError."""
+    report = read_report(folder / "compare" / "report.json")
+    verdict = report.get("verdict") if _is_own(report, sha256) else None
     if not isinstance(verdict, dict) or "passed" not in verdict:
         return "not compared"
     return "passed" if verdict["passed"] is True else "failed"

@@ -41,7 +41,7 @@ from toolkit.model.cards.answering import answering
 from toolkit.model.conversation import MAX_NEW_TOKENS, THOUGHT_TOKENS
 from toolkit.model.language_model import Load, load_model
 from toolkit.runs.comparison import with_digest
-from toolkit.runs.layout import REPORT_PAGE, SCALE_PLOT
+from toolkit.runs.layout import COMPARISON, REPORT_PAGE, SCALE_PLOT
 from toolkit.sweep.rank import rank, scales_record, sweep_scale, write_scales
 from toolkit.train.ms_swift.shared_base import SharedBase
 
@@ -121,7 +121,8 @@ class Threshold(click.ParamType):  # type: ignore[type-arg]  # generic from Clic
 @ANSWER_CARDS
 @SHARD
 @OUTPUT
-@click.option("--report", "report_folder", type=PATH, help="Folder of the report.  [default: compare/ in the run]")
+@click.option("--report", "report_folder", type=PATH,
+              help="Folder of the report.  [default: in the run compare/, or compare-… for other sides]")  # fmt: skip
 @click.option("--all", "show_all", is_flag=True, help="Show every probe.")
 @JSON
 @click.pass_context
@@ -202,6 +203,8 @@ def compare_and_show(
     warn_of_probes(report)
     if (written := write_report(report, side, folder, texts)) is not None:
         notify(f"report: {written / REPORT_PAGE}")
+        if folder is None and written.name != COMPARISON:
+            notify("The run's own report stays: this one is on other sides than its adapter and its base.")
     return report
 
 

@@ -21,11 +21,13 @@ from toolkit.compare.report.pair.record import pair_record
 from toolkit.core.text import one_line
 from toolkit.runs import latest
 from toolkit.runs.layout import PAIR_PAGE, first_command
+from toolkit.runs.record import FINISHED, RUNNING
 from toolkit.runs.run import find_run
 from toolkit.runs.runs import Difference, Summary, details, differences, summaries
 
 DEFAULT_WIDTH = 100  # where there is no terminal to ask
 NARROW = 72  # columns, below which a run's full name leaves too little room for its data
+MOST_NEXT = 3  # runs whose next command is shown, the newest ones; each run's own page has it
 VERSION_DIGITS = 6  # of a data set's sha256, where runs of several versions of it are listed
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -38,7 +40,8 @@ def command(ctx: click.Context, output: Path, as_json: bool) -> None:
     """List the runs, show, diff or compare them, or go back to one.
 
     The newest is last; * marks the one that compare, chat and export use by default. Where a data set has changed
-    between two runs, its version is named by its sha256, and where several people have trained, who did.
+    between two runs, its version is named by its sha256, and where several people have trained, who did. A verdict is
+    that of a run's adapter as it is now, against its own base; "own limits": it was reached with --threshold.
     """
     if ctx.invoked_subcommand is not None:
         ctx.default_map = {name: {"output": output} for name in command.commands}  # before or after the subcommand
@@ -54,6 +57,8 @@ def command(ctx: click.Context, output: Path, as_json: bool) -> None:
         for one in found:
             if one.problem is not None:
                 notify(one_line(one.problem))
+        for one in [one for one in found if one.next][-MOST_NEXT:]:
+            notify(_next(one))
 
 
 @command.command("show")
@@ -165,9 +170,26 @@ def _row(one: Summary, versions: Mapping[str, set[str | None]], *, narrow: bool)
         message(one.status),
         "" if one.rows is None else one_line(f"{one.data} ({one.rows}){version}"),
         "" if one.loss is None else f"{one.loss:.3f}",
-        user_texts()(f"rank.word.{one.verdict.replace(' ', '_')}") if one.verdict else "",
+        _verdict(one),
         "" if one.age_s is None else age(one.age_s),
     )
+
+
+def _verdict(one: Summary) -> str:
+    """Whose limits it was reached with, if they are not the product's; `stale` for a report of an earlier adapter."""
+    t = user_texts()
+    if one.stale:
+        return t("rank.word.stale")
+    if not one.verdict:
+        return ""
+    word = t(f"rank.word.{one.verdict.replace(' ', '_')}")
+    return t("rank.own_limits", word=word) if one.own_limits else word
+
+
+def _next(one: Summary) -> str:
+    if one.status in {FINISHED, RUNNING}:
+        return f'{one.run_id} has not been compared as it is now. Compare it: "{one.next}".'
+    return f'{one.run_id}: {one.status}. Go on with "{one.next}".'
 
 
 def _diff_table(first: str, second: str, found: list[Difference]) -> Table:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from toolkit.compare.ability.ability import Ability, AbilityConfig
+from toolkit.compare.ability.ledger import LIMIT_POINTS
 from toolkit.compare.ability.thinking import ThoughtCount, Wanted, pairs_of, thinking_entry
 from toolkit.compare.answering import Answered
 from toolkit.compare.further import Further, Numbers, trained_prompts
@@ -84,7 +85,8 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
     probes = read_probes(config.probes or probes_for(after)).with_old(before.model.names)
     further = _further(config, probes, after)
     tools = {} if further.tools is None else {TOOL_LOCALITY: LEAST_TOOL_LOCALITY}
-    probes = replace(probes, thresholds={**tools, **probes.thresholds, **config.thresholds})
+    usual = {**tools, **probes.thresholds}
+    probes = replace(probes, thresholds={**usual, **config.thresholds})
     timings: dict[str, float] = {}
     ability = Ability.planned(config.ability)
     scanning = Scanning.planned(config.scan, after, config.output)
@@ -106,6 +108,7 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
     per_system = {
         system: measure([one for one in results if one.system == system], trained_prompts=trained) for system in systems
     }
+    limit = config.ability.limit_points
     abilities, first, found_flips = ability.record(), next(iter(systems)), flips(results)
     more = _further_questions(answered.questions.probes, probes, further)
     pairs = pairs_of(results, first) if thoughts is None else thoughts.pairs
@@ -145,6 +148,8 @@ def compare(config: CompareConfig, *, listener: Listener = silent, load: Load = 
             depth=bool(more and more.depth) if config.depth is None else config.depth,
             thinking=config.thinking,
             thought_tokens=config.thought_tokens,
+            thresholds={name: limit for name, limit in config.thresholds.items() if usual.get(name) != limit},
+            ability_limit=None if abilities.not_run or limit == LIMIT_POINTS else limit,
         ),
     )
     return report, after

@@ -18,9 +18,9 @@ from toolkit.data.tools.forms import HERMES
 from toolkit.model.conversation import Messages, system_messages
 from toolkit.model.decoding.spread import spread
 from toolkit.model.language_model import Answer, LanguageModel
+from toolkit.runs.ability_record import RecordedScore, RecordedTest, RecordedTestAnswer
 from toolkit.runs.layout import TEST_FILE
 from toolkit.runs.run import Run
-from toolkit.runs.score_record import RecordedScore, RecordedTest, RecordedTestAnswer
 
 if TYPE_CHECKING:
     from torch import Tensor

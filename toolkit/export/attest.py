@@ -73,7 +73,8 @@ def attest(config: AttestConfig, *, listener: Listener = silent, make: Export = 
     others = _subjects(config.subjects)
     run = find_run(config.run, config.output)
     parts = require_parts(run, probes=False)
-    require_compared(read_evidence(run.folder / COMPARISON, parts.recorded_adapter.sha256), run.folder)
+    digest = parts.recorded_adapter.sha256
+    require_compared(read_evidence(run.folder / COMPARISON, digest, run.record.base_model), run.folder)
     signer = _key(config.key, new_key=config.new_key) if config.keyless is None else KeylessSigner(config.keyless)
     folder = portable_folder(run, config.model, config.probes, listener, make)
     require_no_links_in(folder)

@@ -9,7 +9,10 @@ from toolkit.core.documents import read_regular_json
 from toolkit.core.errors import ConfigError
 from toolkit.core.links import require_no_link
 from toolkit.core.suggestion import suggestion
+from toolkit.runs.comparison import RecordedSide
 from toolkit.runs.layout import REPORT, output_option
+from toolkit.runs.own_comparison import are_own_sides
+from toolkit.runs.record import RecordedBase
 
 PASSED, FAILED, NOT_COMPARED = "passed", "failed", "not compared"
 
@@ -23,9 +26,10 @@ class Evidence:
     report: Report | None = None
 
 
-def read_evidence(folder: Path, adapter_sha256: str | None) -> Evidence:
+def read_evidence(folder: Path, adapter_sha256: str | None, base: RecordedBase | None = None) -> Evidence:
     """From report.json in `folder`. A report on another adapter, or against anything but the base, does not count.
 
+    `base`: what the adapter was trained on, where that is known: a report on another base model does not count either.
     Raises ConfigError where the folder or the report is a symbolic link.
     """
     path = folder / REPORT
@@ -41,6 +45,8 @@ def read_evidence(folder: Path, adapter_sha256: str | None) -> Evidence:
     if report.before["kind"] != BASE or report.before.get("adapter_sha256") is not None:
         name = report.before["name"]
         return Evidence(verdict=NOT_COMPARED, reason=f"its report compares it with {name}, not with its base")
+    if base is not None and not are_own_sides(base, *map(RecordedSide.from_dict, (report.before, report.after))):
+        return Evidence(verdict=NOT_COMPARED, reason="its report is about another base model")
     return Evidence(verdict=PASSED if report.verdict.passed else FAILED, report=report)
 
 

@@ -42,7 +42,8 @@ def _is_current(folder: Path, run: Run) -> bool:
         same = complete and manifest["adapter_sha256"] == digest and manifest["parity"]["holds"] is True
     except (OSError, ValueError, KeyError, TypeError):
         return False
-    exported, current = read_evidence(folder, digest), read_evidence(run.folder / COMPARISON, digest)
+    base = run.record.base_model
+    exported, current = (read_evidence(one, digest, base) for one in (folder, run.folder / COMPARISON))
     return same and _figures(exported) == _figures(current)
 
 

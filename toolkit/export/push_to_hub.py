@@ -57,7 +57,7 @@ def push_to_hub(config: PushConfig, *, listener: Listener = silent, make: Export
     run = find_run(config.run, config.output)
     require_own_files(run)
     digest = adapter_sha256(run.adapter)
-    evidence = read_evidence(run.folder / COMPARISON, digest)
+    evidence = read_evidence(run.folder / COMPARISON, digest, run.record.base_model)
     require_passed(evidence, run.folder, even_if_failed=config.even_if_failed)
     hub = _hub(config.to)
     require_login(config.to)

@@ -1,4 +1,4 @@
-"""What report.json says of abilities: whether they were measured, what was lost and won, and the flipped answers."""
+"""What report.json says beside the probes: abilities lost and won, and scores on rows that were not trained."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal
@@ -9,6 +9,8 @@ from toolkit.runs.record import Part
 
 AbilityOutcome = Literal["kept", "lost", "open"]
 NotRun = Literal["off"]
+ScoreName = Literal["exact", "rouge_l", "loss"]
+SCORES: tuple[str, ...] = ScoreName.__args__  # type: ignore[attr-defined]  # a Literal's values
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -59,3 +61,41 @@ class RecordedAbility(Part, frozen=True):
     left_out: Mapping[str, str] = Field(description="groups that were not asked, and why")
     changes: Sequence[RecordedAbilityChange]
     seconds: float
+
+
+class RecordedScore(Part, frozen=True):
+    """a mean: exact: answered word for word; rouge_l: its F-measure; loss: nats a token of the row's answer"""
+
+    name: ScoreName
+    before: float
+    after: float
+    low: float | None = Field(description="of the 95 % interval of after - before; null for a single row")
+    high: float | None
+
+
+class RecordedTestAnswer(Part, frozen=True):
+    """one row: its question, its own answer, and each side's"""
+
+    row: Count
+    prompt: str
+    expected: str
+    before: str
+    after: str
+
+
+class RecordedTest(Part, frozen=True):
+    """rows that the after side was not trained on, answered by both sides under the rows' system prompts or this one"""
+
+    path: str
+    sha256: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+    system: str = Field(description="of rows without their own")
+    total: Count = Field(description="rows in the file")
+    trained: Count = Field(description="of these left out, since they were trained")
+    answered: Count
+    answer_tokens: Count = Field(description="so many of an answer count, at most")
+    scores: Sequence[RecordedScore]
+    answers: Sequence[RecordedTestAnswer]
+    seconds: float
+
+    def score(self, name: str) -> RecordedScore | None:
+        return next((one for one in self.scores if one.name == name), None)

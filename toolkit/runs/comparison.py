@@ -10,12 +10,11 @@ from pydantic import Field
 
 from toolkit.core.documents import read_regular_json
 from toolkit.core.errors import ConfigError
-from toolkit.runs.ability_record import RecordedAbility
+from toolkit.runs.ability_record import RecordedAbility, RecordedTest
 from toolkit.runs.answer_record import Count, RecordedProbe, RecordedThinking
 from toolkit.runs.layout import COMPARISON, REPORT
 from toolkit.runs.record import Part, RecordedQuestions
 from toolkit.runs.scan_record import RecordedScan
-from toolkit.runs.score_record import RecordedTest
 
 DEEP = ("indirect", "portability", "reversal", "other_language", "multi_turn")
 TOOL_LOCALITY = "tool_locality"
@@ -191,7 +190,7 @@ class FurtherQuestions(Part, frozen=True):
 
 
 class RecordedOptions(Part, frozen=True):
-    """how the command was called, beside its sides, probes and thresholds"""
+    """how the command was called, beside its sides and probes"""
 
     systems: Sequence[str] = Field(description="of --system; empty for the probe file's, or the usual four")
     max_new_tokens: Annotated[int, Field(ge=1)]
@@ -200,6 +199,15 @@ class RecordedOptions(Part, frozen=True):
     depth: bool
     thinking: Literal["keep", "off"] | None = Field(default=None, description="of --thinking; null for the run's own")
     thought_tokens: Count | None = Field(default=None, description="older reports lack it")
+    thresholds: Mapping[str, float] = Field(
+        default={}, description="of --threshold, where they are not the probe file's anyway; older reports lack it"
+    )
+    ability_limit: float | None = Field(default=None, description="of --ability-limit; null for the default")
+
+    @property
+    def own_limits(self) -> dict[str, float]:
+        """The user's own limits, by what they limit; empty for a verdict by those of product and probe file."""
+        return {**self.thresholds, **({} if self.ability_limit is None else {"ability": self.ability_limit})}
 
 
 class RecordedFlipPairs(Part, frozen=True):
@@ -272,10 +280,10 @@ class ComparisonRecord(Part, frozen=True):
         return {name: metric for name, (_, metric) in worst(self.per_system).items()}
 
 
-def read_comparison(run_folder: Path) -> ComparisonRecord | None:
-    """The last comparison of the run in this folder; None if there is none that can be read."""
+def read_comparison(run_folder: Path, name: str = COMPARISON) -> ComparisonRecord | None:
+    """The comparison in that folder of the run's, on whatever sides; None if there is none that can be read."""
     try:
-        return ComparisonRecord.from_dict(read_regular_json(run_folder / COMPARISON / REPORT))
+        return ComparisonRecord.from_dict(read_regular_json(run_folder / name / REPORT))
     except (OSError, ValueError, ConfigError):
         return None
 

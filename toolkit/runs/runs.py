@@ -8,9 +8,11 @@ from typing import Any
 
 from toolkit.core.errors import ConfigError
 from toolkit.core.links import target_name
-from toolkit.runs.comparison import read_comparison
-from toolkit.runs.layout import LATEST
-from toolkit.runs.run import Run, read_run, run_folders
+from toolkit.core.suggestion import suggestion
+from toolkit.runs.layout import LATEST, output_option, resume_command
+from toolkit.runs.own_comparison import STALE, OwnComparison, own_comparison
+from toolkit.runs.record import FINISHED, INTERRUPTED, RUNNING
+from toolkit.runs.run import DIED, Run, read_run, run_folders
 
 DAMAGED = "damaged"
 # What differs in every two runs and explains nothing.
@@ -26,6 +28,9 @@ class Summary:
 
     `owner`: whose folder it is, by the system's name; it is in no file, so nobody publishes it with a run.
     `problem`: why the record of a damaged run cannot be read; the other fields are then empty.
+    `stale`: there is a report, but of an adapter that the run had before, so that the run is not compared now.
+    `own_limits`: the verdict was reached with limits that the user gave, such as with --threshold.
+    `next`: the command that continues an interrupted run, or compares a stale one again; empty if none is needed.
     """
 
     run_id: str
@@ -41,6 +46,9 @@ class Summary:
     age_s: float | None = None
     latest: bool = False
     problem: str | None = None
+    stale: bool = False
+    own_limits: bool = False
+    next: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +73,11 @@ def summaries(output: Path) -> list[Summary]:
 
 
 def summary(run: Run, *, latest: bool = False) -> Summary:
-    record = run.record
-    comparison = read_comparison(run.folder)
+    record, status, own = run.record, run.status, own_comparison(run)
+    comparison = own.record
     return Summary(
         run_id=run.run_id,
-        status=run.status,
+        status=status,
         owner=_owner(run.folder),
         started_at=record.started_at,
         data_sha256=record.data.sha256,
@@ -80,7 +88,30 @@ def summary(run: Run, *, latest: bool = False) -> Summary:
         verdict=None if comparison is None else verdict_word(comparison.verdict.to_dict()),
         age_s=(datetime.now(UTC) - record.started).total_seconds(),
         latest=latest,
+        stale=own.fault == STALE,
+        own_limits=bool(limits_of(own)),
+        next=next_command(run, own),
     )
+
+
+def limits_of(own: OwnComparison) -> Mapping[str, float]:
+    """The user's own limits that the verdict was reached with; empty for none, and for a report of an older version."""
+    options = None if own.record is None else own.record.options
+    return {} if options is None else options.own_limits
+
+
+def next_command(run: Run, own: OwnComparison) -> str:
+    """What continues an unfinished run, or compares one whose report is not its own; empty if neither is needed."""
+    if is_resumable(run):
+        return resume_command(run.folder)
+    if run.status in {INTERRUPTED, DIED}:  # before there was a checkpoint
+        return run.record.command
+    return suggestion("compare", run.run_id, *output_option(run.folder.parent)) if own.fault else ""
+
+
+def is_resumable(run: Run) -> bool:
+    """Whether a checkpoint was saved, and nobody works on the run."""
+    return run.status not in {FINISHED, RUNNING} and bool(run.checkpoints)
 
 
 def _owner(folder: Path) -> str:
@@ -107,13 +138,16 @@ def verdict_key(verdict: Mapping[str, Any]) -> str:
 
 
 def details(run: Run) -> dict[str, Any]:
-    """All of the record, its status as of now, and the comparison's verdict and figures."""
-    comparison = read_comparison(run.folder)
+    """All of the record, its status as of now, its own comparison's verdict and figures, and what to do next."""
+    own = own_comparison(run)
+    comparison = own.record
     compared = {} if comparison is None else {
         "verdict": comparison.verdict.to_dict(),
         "metrics": {name: metric.to_dict() for name, metric in comparison.figures.items()},
+        "own_limits": dict(limits_of(own)),
     }  # fmt: skip
-    return run.record.to_dict() | {"status": run.status} | compared
+    now = {"status": run.status, "stale": own.fault == STALE, "next": next_command(run, own)}
+    return run.record.to_dict() | now | compared
 
 
 def differences(first: Run, second: Run) -> list[Difference]:
@@ -127,7 +161,7 @@ def differences(first: Run, second: Run) -> list[Difference]:
 
 
 def _comparable(run: Run) -> dict[str, Any]:
-    comparison = read_comparison(run.folder)
+    comparison = own_comparison(run).record
     verdict = None if comparison is None else verdict_word(comparison.verdict.to_dict())
     metrics = {} if comparison is None else {name: metric.value for name, metric in comparison.figures.items()}
     record = run.record.to_dict() | {"status": run.status, "last_loss": run.record.train.last_loss}

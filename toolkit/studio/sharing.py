@@ -11,7 +11,7 @@ from pathlib import Path
 from toolkit.core.errors import DataError, RegistryError
 from toolkit.export.attestation.signing import default_key
 from toolkit.export.push_to_hub import REPOSITORY, require_login
-from toolkit.runs.comparison import read_comparison
+from toolkit.runs.own_comparison import own_comparison
 from toolkit.runs.run import Run
 from toolkit.studio.commands import HUBS, Arguments, Commands, Hub
 from toolkit.studio.workspace import Workspace
@@ -43,7 +43,7 @@ class Sharing:
 
 
 def sharing(workspace: Workspace, commands: Commands, run: Run) -> Sharing:
-    comparison = read_comparison(run.folder)
+    comparison = own_comparison(run).record
     return Sharing(
         keys=keys(workspace), compared=comparison is not None,
         passed=comparison is not None and comparison.verdict.passed,

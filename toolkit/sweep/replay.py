@@ -235,8 +235,9 @@ def _figures(
     report, side = compare(config, listener=caller.listener, load=backends.load)
     for line in report.warnings:
         caller.notify(line)
-    write_report(report, side, None)
-    after = read_comparison(run.folder)
+    written = write_report(report, side, None)
+    assert written is not None  # since it is a run's
+    after = read_comparison(run.folder, written.name)
     assert after is not None  # just written
     return FigureComparison(
         count=len(figures(before)), differences=figure_differences(before, after), probes=len(before.probes),

@@ -12,9 +12,12 @@ from toolkit.compare.report.report import read_report
 from toolkit.core.errors import ConfigError
 from toolkit.core.suggestion import suggestion
 from toolkit.core.text import counted, one_line
+from toolkit.runs.comparison import METRICS
 from toolkit.runs.layout import COMPARISON, QUESTIONS_FILE, REPORT_PAGE, output_option
+from toolkit.runs.own_comparison import STALE, OwnComparison, own_comparison
+from toolkit.runs.record import FINISHED
 from toolkit.runs.run import Run
-from toolkit.runs.runs import verdict_key
+from toolkit.runs.runs import limits_of, next_command, verdict_key
 
 # A recipe's settings that a reader looks for first: field, name.
 SETTINGS = (
@@ -40,7 +43,9 @@ def print_run(run: Run, width: int) -> None:
 def _lines(run: Run) -> Iterator[tuple[str, str]]:
     record = run.record
     base, device = record.base_model, record.hardware
+    own = own_comparison(run)
     yield "run", f"{run.run_id}, {run.status}"
+    yield "next", next_command(run, own) if run.status != FINISHED else ""
     yield "started", f"{record.started_at}{f', ended {record.finished_at}' if record.finished_at else ''}"
     yield "base", f"{base.name}{' in 4 bits' if base.load_in_4bit else ''} ({base.path})"
     yield "data", _data(run)
@@ -53,7 +58,7 @@ def _lines(run: Run) -> Iterator[tuple[str, str]]:
     yield "device", f"{device.name or device.device or 'unknown'}{memory}"
     yield "adapter", "" if record.adapter is None else str(run.folder / record.adapter.path)
     yield "error", record.error or ""
-    yield from _verdict(run)
+    yield from _verdict(run, own)
     yield "command", record.command
     everything = suggestion("runs", "show", run.run_id, *output_option(run.folder.parent), "--json")
     yield "all of it", everything
@@ -101,18 +106,20 @@ def _time(run: Run) -> str:
     return ", ".join(parts)
 
 
-def _verdict(run: Run) -> Iterator[tuple[str, str]]:
+def _verdict(run: Run, own: OwnComparison) -> Iterator[tuple[str, str]]:
     try:
         report = read_report(run)
     except ConfigError:
         if run.checkpoints:
             command = suggestion("compare", run.run_id, *output_option(run.folder.parent))
-            yield "verdict", f"not compared yet: {command}"
+            why = "stale, the report is about another adapter" if own.fault == STALE else "not compared yet"
+            yield "verdict", f"{why}: {command}"
         return
     verdict = report.verdict
     reasons = [one.reason(user_texts()) for one in verdict.why]
     more = [message(f"and {len(reasons) - SHOWN} more")] if len(reasons) > SHOWN else []
     yield "verdict", "; ".join([user_texts()(f"why.word.{verdict_key(verdict.to_dict())}"), *reasons[:SHOWN], *more])
+    yield "own limits", ", ".join(f"{_name(name)} {limit:g}" for name, limit in limits_of(own).items())
     measured = [(name, value) for name, value in report.values.items() if value is not None]
     yield "metrics", ", ".join(f"{_name(name)} {figure(value)}" for name, value in measured)
     if report.test is not None:
@@ -122,7 +129,7 @@ def _verdict(run: Run) -> Iterator[tuple[str, str]]:
 
 
 def _name(metric: str) -> str:
-    return user_texts()(f"metric.{metric}.name") if is_asked_for() else metric
+    return user_texts()(f"metric.{metric}.name") if is_asked_for() and metric in METRICS else metric
 
 
 def _short(value: object) -> str:

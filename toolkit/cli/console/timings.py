@@ -6,7 +6,7 @@ from rich.cells import cell_len
 
 from toolkit.cli.console import notify
 from toolkit.compare.texts import Texts
-from toolkit.runs.comparison import read_comparison
+from toolkit.runs.own_comparison import own_comparison
 from toolkit.runs.run import Run
 from toolkit.runs.training_log import COMPARISON_PHASES, phases, read_training_log
 
@@ -23,8 +23,8 @@ def print_training_time(run: Run, texts: Texts) -> None:
 
 
 def print_comparison_time(run: Run, texts: Texts) -> None:
-    """The comparison's that the run's folder has; nothing without one."""
-    if (found := read_comparison(run.folder)) is not None:
+    """Of the run's own comparison; nothing without one."""
+    if (found := own_comparison(run).record) is not None:
         seconds = phases(found.timings_s, COMPARISON_PHASES)
         named = {texts(f"compare_phase.{name}"): value for name, value in seconds.items()}
         total = found.timings_s["total"]

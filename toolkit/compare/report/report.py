@@ -16,7 +16,7 @@ from toolkit.data.probing.expectation import Expectation, read_calls
 from toolkit.data.probing.history import history_lists, history_of
 from toolkit.data.tools.calls import json_text
 from toolkit.model.divergence import Drift
-from toolkit.runs.ability_record import RecordedAbility
+from toolkit.runs.ability_record import RecordedAbility, RecordedTest
 from toolkit.runs.answer_record import RecordedExpectation, RecordedProbe, RecordedThinking, RecordedThought
 from toolkit.runs.comparison import (
     METRICS,
@@ -26,12 +26,13 @@ from toolkit.runs.comparison import (
     LearnedQuestions,
     RecordedFlips,
     RecordedOptions,
+    RecordedSide,
     worst,
 )
 from toolkit.runs.layout import COMPARISON, REPORT, REPORT_SCHEMA_VERSION, output_option
+from toolkit.runs.own_comparison import STALE, fault_of
 from toolkit.runs.run import Run
 from toolkit.runs.scan_record import RecordedScan
-from toolkit.runs.score_record import RecordedTest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,15 +167,27 @@ class Report:
 
 
 def read_report(run: Run) -> Report:
-    """The run's last comparison. Raises ConfigError."""
+    """The run's own comparison (see `toolkit.runs.own_comparison`). Raises ConfigError."""
     file = run.folder / COMPARISON / REPORT
     again = suggestion("compare", run.run_id, *output_option(run.folder.parent))
     try:
-        return Report.from_dict(read_regular_json(file))
+        report = Report.from_dict(read_regular_json(file))
     except FileNotFoundError:
         raise ConfigError(f"{run.run_id} has not been compared yet.", next=f'Run "{again}" first.') from None
     except (OSError, ValueError) as error:
         raise ConfigError(f"{file} cannot be read: {error}.", next=f'Write it again: "{again}".') from None
+    fault = fault_of(run, RecordedSide.from_dict(report.before), RecordedSide.from_dict(report.after))
+    if fault == STALE:
+        raise ConfigError(
+            f"{run.run_id} has not been compared as it is now: its report is about another adapter.",
+            next=f'Run "{again}" first.',
+        )
+    if fault is not None:
+        raise ConfigError(
+            f"{run.run_id} has not been compared with its base: its report is on other sides.",
+            next=f'Run "{again}" first.',
+        )
+    return report
 
 
 def _verdict(record: ComparisonRecord, per_system: Mapping[str, Mapping[str, Metric]]) -> Verdict:

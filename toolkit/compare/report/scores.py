@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from toolkit.compare.texts import Texts
-from toolkit.runs.score_record import RecordedScore, RecordedTest
+from toolkit.runs.ability_record import RecordedScore, RecordedTest
 
 MOST_ANSWERS = 20  # are listed; report.json has all of them
 COLUMNS = ("score", "before", "after", "change", "interval")

@@ -89,7 +89,7 @@ def _evidence_files(folder: Path, side: Side) -> dict[str, str | None]:
     record = redacted(side.run.record.to_dict())
     comparison = side.run.folder / COMPARISON
     with write_lock(comparison) if comparison.is_dir() else nullcontext():  # both reports of one comparison
-        evidence = read_evidence(comparison, digest)
+        evidence = read_evidence(comparison, digest, side.run.record.base_model)
         reports = _reports(comparison, evidence)
     facts = CardFacts(
         base=base_name(side.model),

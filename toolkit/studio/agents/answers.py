@@ -156,8 +156,13 @@ def checked(name: str, found: Mapping[str, Any], rows: Sequence[str]) -> Checked
 def run_line(one: Summary, note: str) -> RunLine:
     return RunLine(
         run=one.run_id, status=one.status, data=one.data, rows=one.rows, recipe=one.recipe,
-        verdict=one.verdict or "", latest=one.latest, note=short(note),
+        verdict=_verdict(one), latest=one.latest, note=short(note),
     )  # fmt: skip
+
+
+def _verdict(one: Summary) -> str:
+    """Marked where the limits were the user's; `stale` where the run has changed since it was compared."""
+    return "stale" if one.stale else f"{one.verdict or ''}{', by own limits' if one.own_limits else ''}"
 
 
 def without_empty(value: Any) -> Any:

@@ -9,6 +9,7 @@ from toolkit.core.documents import read_text
 from toolkit.core.errors import ConfigError
 from toolkit.core.files import docs_folder
 from toolkit.runs.layout import COMPARISON, NAME, REPORT_TEXT
+from toolkit.runs.own_comparison import own_comparison
 from toolkit.runs.run import Run, read_run
 from toolkit.runs.runs import details, summaries
 
@@ -48,7 +49,10 @@ def run_text(results: Path, run_id: str) -> str:
 
 def report_text(results: Path, run_id: str) -> str:
     """Its report as Markdown. Raises ConfigError."""
-    path = _run(results, run_id).folder / COMPARISON / REPORT_TEXT
+    run = _run(results, run_id)
+    path = run.folder / COMPARISON / REPORT_TEXT
+    if own_comparison(run).record is None:
+        raise ConfigError(f"{run_id} has no report.", next=f'compare(run="{run_id}") writes it.')
     try:
         return cut(read_text(path), str(path))
     except (OSError, ValueError):

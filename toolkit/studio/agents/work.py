@@ -12,10 +12,10 @@ from toolkit.core.errors import ConfigError
 from toolkit.core.events import Task
 from toolkit.core.text import one_line
 from toolkit.runs.run import Run
+from toolkit.runs.runs import is_resumable
 from toolkit.studio.agents.answers import Verdict, Work, verdict_of
 from toolkit.studio.desk import Desk
 from toolkit.studio.jobs import DONE, RUNNING, Job
-from toolkit.studio.pages.run_pages import is_resumable
 
 LOOK_EVERY_S = 0.3
 REPORTED_EVERY_S = 1.0

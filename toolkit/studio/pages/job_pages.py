@@ -8,12 +8,12 @@ from toolkit.compare.report.figures import figure
 from toolkit.core.errors import ConfigError
 from toolkit.runs.record import FINISHED
 from toolkit.runs.run import Run
+from toolkit.runs.runs import is_resumable
 from toolkit.runs.training_log import read_training_log
 from toolkit.studio.desk import Desk
 from toolkit.studio.jobs import DONE, RUNNING, Job
 from toolkit.studio.pages.live_answers import answers_so_far
 from toolkit.studio.pages.page import Reader, page, shown_tasks
-from toolkit.studio.pages.run_pages import is_resumable
 
 SHOWN = 50
 LEAST_STEPS = 2  # of a curve

@@ -15,9 +15,9 @@ from toolkit.core.suggestion import suggestion
 from toolkit.data.probes import probes_beside
 from toolkit.runs.latest import history
 from toolkit.runs.layout import COMPARISON, LATEST, PAIR_PAGE, REPORT_PAGE
-from toolkit.runs.record import FINISHED, RUNNING
+from toolkit.runs.record import FINISHED
 from toolkit.runs.run import Run
-from toolkit.runs.runs import summaries, summary
+from toolkit.runs.runs import is_resumable, summaries, summary
 from toolkit.studio.asking import Exchange
 from toolkit.studio.commands import FORMATS, Commands
 from toolkit.studio.desk import Desk
@@ -55,7 +55,8 @@ def run_page(desk: Desk, reader: Reader, run_id: str) -> str:
     return page(
         "run", desk, reader, title=run_id, section="runs", run=run, summary=shown,
         error=run.record.error, resumable=is_resumable(run), comparable=run.status == FINISHED,
-        report=_version_of(report_file(run)), exchanges=exchanges, note=desk.notes.get(run_id, ""),
+        report=_version_of(report_file(run)) if shown.verdict else "", exchanges=exchanges,
+        note=desk.notes.get(run_id, ""),
         can_probe=own_probes(desk, run) is not None, probe_file=own_probes(desk, run),
         exports=[(name, suggestion(*commands.export(run_id, name))) for name in FORMATS],
         sharing=_shared(desk, run, commands), **_followed(desk, run),
@@ -65,11 +66,6 @@ def run_page(desk: Desk, reader: Reader, run_id: str) -> str:
             "serve": suggestion("serve", run_id, *commands.into),
         },
     )  # fmt: skip
-
-
-def is_resumable(run: Run) -> bool:
-    """Whether a checkpoint was saved, and nobody works on the run."""
-    return run.status not in {FINISHED, RUNNING} and bool(run.checkpoints)
 
 
 def report_file(run: Run) -> Path:

@@ -11,7 +11,7 @@ from toolkit.compare.report.markdown import render_markdown
 from toolkit.compare.report.report import Report
 from toolkit.compare.report.scores import score_rows, score_sentences
 from toolkit.compare.texts import LANGUAGES, Texts
-from toolkit.runs.score_record import RecordedTest
+from toolkit.runs.ability_record import RecordedTest
 
 HOSTILE = "<script>alert(1)</script>"
 TEST = RecordedTest.from_dict({

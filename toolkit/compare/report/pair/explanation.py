@@ -7,8 +7,9 @@ from typing import Any
 from toolkit.compare.texts import Texts
 from toolkit.core.documents import read_text
 from toolkit.core.text import one_line, short
-from toolkit.runs.comparison import ComparisonRecord, read_comparison
+from toolkit.runs.comparison import ComparisonRecord
 from toolkit.runs.layout import QUESTIONS_FILE, TRAINED_FILE
+from toolkit.runs.own_comparison import own_comparison
 from toolkit.runs.run import Run
 from toolkit.runs.runs import flat, verdict_key
 
@@ -22,7 +23,7 @@ def explanation(first: Run, second: Run, texts: Texts | None = None) -> str:
     The changes are all that a verdict may depend on; which of them mattered, two runs cannot say.
     """
     t = texts or Texts()
-    sides = [read_comparison(run.folder) for run in (first, second)]
+    sides = [own_comparison(run).record for run in (first, second)]
     words = [NOT_COMPARED if one is None else verdict_key(one.verdict.to_dict()) for one in sides]
     before, after = (t(f"why.word.{word}") for word in words)
     names = [run.run_id.partition("-")[0] for run in (first, second)]
