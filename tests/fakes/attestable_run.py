@@ -60,7 +60,9 @@ def write_compared(folder: Path, after: str, *, outside: bool = True) -> None:
     steady = Drift(kl_sum=0.0, agreeing=2, tokens=2)
     kept = [answered(OUT_OF_SCOPE, "Paris.", "Paris.", drift=steady)] * outside
     content = report_on(answered(TRAINED, "Qwen", after), *kept).to_dict()
-    content["after"] = content["after"] | {"adapter_sha256": file_sha256(folder / ADAPTER), "adapter": "/models/a"}
+    model = {"model": {"name": BASE, "path": f"/models/{BASE}"}}
+    content["before"] |= model
+    content["after"] |= model | {"adapter_sha256": file_sha256(folder / ADAPTER), "adapter": "/models/a"}
     content["probe_file"] = {"path": "/home/me/probes.yaml", "sha256": "b" * 64}
     write_json(folder / "compare" / "report.json", with_digest(content))
     write_json(folder / "adapter" / "report.json", with_digest(redacted(content)))

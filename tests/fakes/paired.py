@@ -46,8 +46,9 @@ def compared_run(
     """A run with that report; `report`: what in report.json is otherwise."""
     folder = output / f"v{number}-20260101-00000{number}"
     (folder / "compare").mkdir(parents=True)
+    adapter = {"path": "checkpoint-1", "sha256": "a" * 64, "bytes": 1}
     recipe = {"name": RECIPES[number % 2], "system": SYSTEM, "epochs": 10 + number}
-    write_record(folder, run_record(run_id=folder.name, **{"recipe": recipe} | record))
+    write_record(folder, run_record(run_id=folder.name, **{"recipe": recipe, "adapter": adapter} | record))
     (folder / "train.jsonl").write_text("{}\n", encoding="utf-8")
     content = replace(report_on(*results), ability=ability).to_dict()
     write_json(folder / "compare" / "report.json", content | {"after": content["after"] | {"name": folder.name}}

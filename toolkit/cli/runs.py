@@ -189,7 +189,7 @@ def _verdict(one: Summary) -> str:
 def _next(one: Summary) -> str:
     if one.status in {FINISHED, RUNNING}:
         return f'{one.run_id} has not been compared as it is now. Compare it: "{one.next}".'
-    return f'{one.run_id}: {one.status}. Go on with "{one.next}".'
+    return f'{one.run_id}: {message(one.status)}. Go on with "{one.next}".'
 
 
 def _diff_table(first: str, second: str, found: list[Difference]) -> Table:

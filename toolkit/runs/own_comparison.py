@@ -103,9 +103,8 @@ def _adapter_sha256(run: Run) -> str | None:
 
     Of a finished run the recorded digest, without reading the file: whoever uses the adapter compares the two.
     """
-    recorded = run.record.adapter
-    if run.record.status == FINISHED and recorded is not None:
-        return recorded.sha256
+    if run.record.status == FINISHED and run.record.adapter is not None:
+        return run.record.adapter.sha256
     try:
         return sha256_once(run.adapter / ADAPTER_FILE)
     except (OSError, ConfigError):

@@ -72,7 +72,8 @@ def _folder(tmp_path: Path) -> Path:
     checkpoint.mkdir(parents=True)
     (checkpoint / "adapter_model.safetensors").write_bytes(b"")
     (checkpoint / "trainer_state.json").write_text("{}")
-    write_record(folder, run_record(run_id=folder.name))
+    adapter = {"path": "checkpoint-1", "sha256": "a" * 64, "bytes": 0}  # as the report has it
+    write_record(folder, run_record(run_id=folder.name, adapter=adapter))
     other = tmp_path / "v1-20260101-000001"
     other.mkdir()
     write_record(other, run_record(run_id=other.name))

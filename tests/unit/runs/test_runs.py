@@ -34,7 +34,7 @@ def run_at(output: Path, number: int, *, status: str = "finished", **changes: ob
         "timings_s": {"total": 10.0 + number},
         "peak_memory_bytes": number,
         "train": {"steps": 2, "tokens": 100, "loss": [3.5, 0.25]},
-        "adapter": {"path": "checkpoint-2", "sha256": str(number), "bytes": 1},
+        "adapter": {"path": "checkpoint-2", "sha256": "a" * 64, "bytes": 1},
     }
     write_record(folder, run_record(**fields | changes))
     return folder

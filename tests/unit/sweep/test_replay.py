@@ -126,9 +126,10 @@ class User:
     def load(self, _: Path, _adapters: Mapping[str, Path], **_how: Any) -> Any:
         return Answering(self.answer)
 
-    def compares(self, **how: Any) -> None:
+    def compares(self, *, by_older: bool = False, **how: Any) -> None:
+        """`by_older`: by a toolkit that wrote a report on whatever sides into `compare`."""
         report, side = compare(CompareConfig(output=self.output, **how), load=self.load)
-        write_report(report, side, None)
+        write_report(report, side, self.run.folder / "compare" if by_older else None)
 
     def replays(self, **how: Any) -> Replay:
         return replay(
@@ -253,7 +254,7 @@ def test_other_answers_are_a_difference_although_the_adapter_is_the_same(user: U
 
 
 def test_the_comparison_is_repeated_as_it_was_asked_for(user: User):
-    user.compares(systems=("Be brief.",), max_new_tokens=7, thresholds={"kl": 0.5}, outside=3, scale=0.5)
+    user.compares(systems=("Be brief.",), max_new_tokens=7, thresholds={"kl": 0.5}, outside=3)
 
     found = user.replays()
 
@@ -264,17 +265,26 @@ def test_the_comparison_is_repeated_as_it_was_asked_for(user: User):
     assert before["further"]["bank"] == 2
     for name in ("options", "thresholds", "systems", "further", "verdict"):
         assert after[name] == before[name], name
-    assert (before["after"]["scale"], after["after"]["scale"]) == (0.5, 0.5)
+    assert before["options"]["thresholds"] == {"kl": 0.5}
 
 
 def test_a_prompt_is_compared_with_again(user: User):
+    user.compares(before="system:Be Nova.", by_older=True)
+
+    found = user.replays()
+
+    assert found.figures.count > 0
+    assert not (found.run.folder / "compare").exists()  # it is not about the run and its base
+
+
+def test_only_the_runs_own_comparison_is_repeated(user: User):
     user.compares(before="system:Be Nova.")
 
-    assert user.replays().figures.count > 0
+    assert user.replays().figures is None
 
 
 def test_figures_against_another_run_are_not_repeated_and_that_is_noted(user: User):
-    user.compares(before=str(user.run.folder))
+    user.compares(before=str(user.run.folder), by_older=True)
 
     found = user.replays()
 

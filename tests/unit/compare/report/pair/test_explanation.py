@@ -13,6 +13,7 @@ from toolkit.data.probes import TRAINED
 from toolkit.runs.run import Run, read_run, write_record
 
 RECIPE = {"name": "article", "epochs": 10, "learning_rate": 1e-4, "batch_size": 8, "seed": 42, "warmup_ratio": 0.1}
+ADAPTER = {"path": "checkpoint-1", "sha256": "a" * 64, "bytes": 1}  # as the report has it
 ROWS = [f'{{"messages": [{number}]}}\n' for number in range(5)]
 
 
@@ -23,7 +24,7 @@ def run_at(
     """A run that was compared, and in which the model said `after`; None: it was not."""
     folder = output / f"v{number}-20260101-000000"
     (folder / "compare").mkdir(parents=True)
-    write_record(folder, run_record(run_id=folder.name, **{"recipe": RECIPE} | record))
+    write_record(folder, run_record(run_id=folder.name, **{"recipe": RECIPE, "adapter": ADAPTER} | record))
     (folder / "train.jsonl").write_text("".join(rows), encoding="utf-8")
     if after is not None:
         content = report_on(answered(TRAINED, "Qwen", after)).to_dict()

@@ -117,12 +117,12 @@ def test_what_has_nothing_in_common_is_refused(tmp_path: Path, changes: dict, me
         read_pair("v0", "v1", tmp_path)
 
 
-def test_another_side_before_is_refused(tmp_path: Path):
+def test_a_report_with_another_side_before_is_refused(tmp_path: Path):
     compared_run(tmp_path, 0, learned(forgets=True))
     side = {"kind": "system", "name": "a prompt", "model": {"name": "micro", "path": "/m"}, "system": "You are Nova."}
     compared_run(tmp_path, 1, learned(forgets=False), report={"before": side})
 
-    with pytest.raises(ConfigError, match="different sides before: micro and a prompt"):
+    with pytest.raises(ConfigError, match="has not been compared with its base: its report is on other sides"):
         read_pair("v0", "v1", tmp_path)
 
 
