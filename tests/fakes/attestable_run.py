@@ -60,7 +60,8 @@ def write_compared(folder: Path, after: str, *, outside: bool = True) -> None:
     steady = Drift(kl_sum=0.0, agreeing=2, tokens=2)
     kept = [answered(OUT_OF_SCOPE, "Paris.", "Paris.", drift=steady)] * outside
     content = report_on(answered(TRAINED, "Qwen", after), *kept).to_dict()
-    model = {"model": {"name": BASE, "path": f"/models/{BASE}"}}
+    base = json.loads((folder / "run.json").read_text(encoding="utf-8"))["base_model"]
+    model = {"model": {"name": base["name"], "path": base["path"]}}
     content["before"] |= model
     content["after"] |= model | {"adapter_sha256": file_sha256(folder / ADAPTER), "adapter": "/models/a"}
     content["probe_file"] = {"path": "/home/me/probes.yaml", "sha256": "b" * 64}

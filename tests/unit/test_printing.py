@@ -64,6 +64,9 @@ def is_harmless(text: str) -> None:
     assert not re.search("^Verdict: passed", text, re.MULTILINE), text
 
 
+HOSTILE_BASE = HOSTILE.replace("\ud800", "")
+
+
 @pytest.fixture(name="output")
 def _output(tmp_path: Path) -> Path:
     """An output folder with two runs whose records are hostile in every text."""
@@ -100,10 +103,12 @@ def test_two_runs_side_by_side_are_shown_escaped(output: Path, options: tuple[st
     for at in range(2):
         folder = output / f"v{at}-20260101-000000"
         (folder / "compare").mkdir()
+        hostile["before"]["model"] |= {"name": HOSTILE_BASE, "path": HOSTILE_BASE}
+        hostile["after"]["model"] |= {"name": HOSTILE_BASE, "path": HOSTILE_BASE}
+        adapter = {"path": "checkpoint-1", "sha256": hostile["after"]["adapter_sha256"], "bytes": 1}
+        own = {"base_model": {"name": HOSTILE_BASE, "path": HOSTILE_BASE}, "adapter": adapter}
+        (folder / "run.json").write_text(json.dumps(json.loads((folder / "run.json").read_text()) | own))
         (folder / "compare" / "report.json").write_text(json.dumps(hostile))
-    record = json.loads((output / RUN_ID / "run.json").read_text())
-    other = json.loads((output / "v1-20260101-000000" / "run.json").read_text())
-    (output / "v1-20260101-000000" / "run.json").write_text(json.dumps(other | {"base_model": record["base_model"]}))
 
     done = run_here("runs", "compare", "v0", "v1", *options, "--output", str(output), "--to", str(output / "page"))
 

@@ -91,11 +91,14 @@ def _named(name: str, whole: str) -> str:
 
 
 def _is_base(model: RecordedModel, base: RecordedBase) -> bool:
-    """By repository and revision where both have them, else by name or path: a base model may have moved."""
+    """By repository and revision where both have them, else by name or path: a base model may have moved.
+
+    Of a name that is a path the last part counts, which is what a published report has of it.
+    """
     known = model.to_dict()
     if base.repository and base.revision and known.get("repository") and known.get("revision"):
         return (known["repository"], known["revision"]) == (base.repository, base.revision)
-    return model.name == base.name or model.path == base.path
+    return Path(model.name).name == Path(base.name).name or model.path == base.path
 
 
 def _adapter_sha256(run: Run) -> str | None:
