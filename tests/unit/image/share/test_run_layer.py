@@ -123,3 +123,20 @@ def test_a_run_elsewhere_is_not_shared_through_a_link(tmp_path: Path, name: str,
 
     with pytest.raises(ConfigError, match=r"is a symbolic link that leads out of|No run called"):
         find_run(output, asked)
+
+
+@pytest.mark.parametrize(
+    ("sides", "verdict"),
+    [
+        ({}, "passed"),
+        ({"after": {"adapter_sha256": "b" * 64}}, "not compared"),
+        ({"after": {"adapter_sha256": SHA256, "scale": 0.5}}, "not compared"),
+        ({"before": {"kind": "run", "adapter_sha256": "b" * 64}}, "not compared"),
+    ],
+)
+def test_the_verdict_of_a_layer_is_the_runs_own(tmp_path: Path, sides: dict, verdict: str) -> None:
+    run = finished_run(tmp_path)
+    own = {"before": {"kind": "base"}, "after": {"adapter_sha256": SHA256}, "verdict": {"passed": True}}
+    (run / "compare" / "report.json").write_text(json.dumps(own | sides))
+
+    assert run_layer(tmp_path, "v3").verdict == verdict
