@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 try:
-    import triton  # type: ignore[import-not-found,unused-ignore]
+    import triton  # type: ignore[import-not-found,import-untyped,unused-ignore]
     from triton import language as tl
 except ImportError:  # a CPU's torch comes without it
     triton = None

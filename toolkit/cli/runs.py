@@ -171,7 +171,7 @@ def _row(one: Summary, versions: Mapping[str, set[str | None]], *, narrow: bool)
         "" if one.rows is None else one_line(f"{one.data} ({one.rows}){version}"),
         "" if one.loss is None else f"{one.loss:.3f}",
         _verdict(one),
-        "" if one.age_s is None else age(one.age_s),
+        "" if one.age_s is None else message(age(one.age_s)),
     )
 
 

@@ -14,6 +14,10 @@ PLACE = re.compile(r"\{(\d)\}")  # in the Chinese; other braces stay
 SENTENCE = re.compile(r"(?<=[.?!]) (?=[A-Z]|--)")
 
 
+QUOTED = re.compile(r"""(['"]).*\1""", re.DOTALL)  # a user's text, as errors show it
+FILE_NAME = re.compile(r".*\S\.[A-Za-z][A-Za-z0-9]{1,11}/?", re.DOTALL)
+SPAN = re.compile(r"(\d+) (s|min|minutes|h|hours|d|days)")
+UNITS = {"s": "秒", "min": "分钟", "minutes": "分钟", "h": "小时", "hours": "小时", "d": "天", "days": "天"}
 # The lines count in the plural: behind a 1 a text has the noun without its s.
 ONE = re.compile(
     r"(?<![\w.,])1 (answer|card|check|command|file|host|layer|probe|process|question|row|run|step|tensor)(?![a-z])"
@@ -66,15 +70,23 @@ class Catalogue:
     def part(self, text: str) -> str:
         """A part of a text in Chinese, if it is known; also one of several with semicolons between them."""
         bare = text.strip()
-        if bare not in self._words and " " not in bare:
+        if QUOTED.fullmatch(bare) or (bare not in self._words and " " not in bare):
             return text
         known = self._found(bare, self._parts) or self._found(bare, self.lines)
         if known is not None:
             return known
+        if FILE_NAME.fullmatch(bare):
+            return text  # "Paris is nice.json"
         several = bare.split("; ")
-        return self._otherwise(text) if len(several) == 1 else "；".join(map(self.part, several))
+        if len(several) > 1:
+            return "；".join(map(self.part, several))
+        other = self._otherwise(text)
+        sentence = self._found(f"{bare}.", self.lines) if other == text else None  # one that stands within another
+        return sentence.removesuffix("。") if sentence else other
 
     def _found(self, text: str, lines: Lines) -> str | None:
+        if span := SPAN.fullmatch(text):
+            return f"{span[1]} {UNITS[span[2]]}"
         # As it is, unless more of its words are known with the noun in the plural.
         matches = [one for form in (text, ONE.sub(_plural, text)) if (one := lines.match(form)) is not None]
         if not matches:

@@ -7,7 +7,7 @@ All are computed in float32 and rounded once; torch rounds after each operation,
 from typing import TYPE_CHECKING, Any
 
 import torch
-import triton  # type: ignore[import-not-found,unused-ignore]
+import triton  # type: ignore[import-not-found,import-untyped,unused-ignore]
 from triton import language as tl
 
 if TYPE_CHECKING:

@@ -207,6 +207,21 @@ def test_a_name_that_is_a_word_of_the_catalogue_stays(monkeypatch: pytest.Monkey
     assert phrase("no question") == "没有问题"
 
 
+@pytest.mark.parametrize("name", ["Paris is nice.json", "who has one is early.probes.yaml", "'the row is wrong'"])
+def test_a_users_own_text_stays_letter_for_letter(name: str):
+    assert errors().translated(f"{name} is empty.") == f"{name} 是空的。"
+    assert errors().translated(f"No data set {name}: there is no such file.") == f"没有数据集 {name}：文件不存在。"
+
+
+def test_a_sentence_within_another_and_a_span_of_time_are_chinese_too():
+    inner = "The base model tiny is not on this disk (looked in models/tiny)"
+
+    assert phrase(f"Token lengths and the label mask are not checked: {inner}.", "zh") == (
+        "没有检查 token 长度和标签掩码：基座模型 tiny 不在本机磁盘上（查找过 models/tiny）。"
+    )
+    assert [phrase(one, "zh") for one in ("12 min", "3 days", "Plan d")] == ["12 分钟", "3 天", "Plan d"]
+
+
 def test_what_click_says_of_a_value_is_chinese():
     command = click.Command("finetune", params=[click.Option(["--epochs"], type=float)])
     with pytest.raises(click.BadParameter) as caught:
