@@ -121,7 +121,7 @@ def _row(line: Line, texts: Texts) -> dict[str, str]:
     judged = line.limit is not None and line.metric.value is not None
     return {
         "name": texts(f"metric.{line.name}.name"),
-        "meaning": texts(f"metric.{line.name}.meaning"),
+        "meaning": texts(line.meaning),
         "value": format_value(line.metric, texts),
         "interval": interval(line.metric),
         "n": str(line.metric.n),

@@ -9,7 +9,7 @@ from toolkit.compare.questions import TRAINING_KIND
 from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts, system_name
 from toolkit.compare.verdict import AT_LEAST, DECIDED, KEPT, TOOK, TOOK_AT_MOST, misses, thinking_metric
-from toolkit.data.probes import DEPTH_METRICS, Probe
+from toolkit.data.probes import DEPTH_METRICS, PARAPHRASE, TRAINED, Probe
 from toolkit.data.tools.reading import tool_names
 from toolkit.runs.comparison import OPTIONAL
 
@@ -36,6 +36,12 @@ class Line:
     missed: bool
     system: str
     decision: Decision | None = None  # None: not judged
+    within_phrases: bool = False  # questions in other words are trained ones within a phrase: "Tell me, who are you?"
+
+    @property
+    def meaning(self) -> str:
+        """The key of what it means, in `Texts`."""
+        return f"metric.{self.name}.{'within_phrases' if self.within_phrases else 'meaning'}"
 
     @property
     def needs(self) -> str:
@@ -69,7 +75,15 @@ def _line(report: Report, name: str) -> Line:
         decision=None if limit is None else _decision(report, name, limit),
         name=name, metric=figure.metric, limit=limit, system=figure.system or "",
         missed=misses(name, figure.metric.value, report.thresholds),
+        within_phrases=name == "generality" and _within_phrases([one.probe for one in report.results]),
     )  # fmt: skip
+
+
+def _within_phrases(probes: Sequence[Probe]) -> bool:
+    """Whether every question in other words has a trained one in it, letter for letter."""
+    trained = {one.prompt for one in probes if one.group == TRAINED}
+    others = {one.prompt for one in probes if one.group == PARAPHRASE}
+    return bool(trained and others) and all(any(one in other for one in trained) for other in others)
 
 
 def _decision(report: Report, name: str, limit: float) -> Decision:

@@ -100,7 +100,7 @@ def _ledger(report: Report, ledger: str, texts: Texts) -> Iterator[str]:
 
 
 def _row(line: Line, texts: Texts) -> str:
-    name = f"{texts(f'metric.{line.name}.name')}{texts('colon')}{texts(f'metric.{line.name}.meaning')}"
+    name = f"{texts(f'metric.{line.name}.name')}{texts('colon')}{texts(line.meaning)}"
     metric = line.metric
     verdict = "" if line.limit is None or metric.value is None else MARKS[line.decision or "met"]
     cells = (name, format_value(metric, texts), interval(metric), str(metric.n), line.needs, verdict)

@@ -18,7 +18,7 @@ from toolkit.compare.report.report import Report
 from toolkit.compare.texts import Texts
 from toolkit.compare.verdict import reach_verdict
 from toolkit.core.text import Thought
-from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE
+from toolkit.data.probes import DEFAULT_THRESHOLDS, OUT_OF_SCOPE, PARAPHRASE, TRAINED
 
 
 def report(pairs, wanted="keep", results=None) -> Report:
@@ -88,3 +88,20 @@ def test_thoughts_are_folded_beside_their_answers_and_come_back_from_json():
     assert again.results[-1].thoughts == thoughts
     assert again.thinking == found.thinking
     assert again.verdict == found.verdict
+
+
+@pytest.mark.parametrize(
+    ("prompts", "within"),
+    [
+        (("Tell me, who are you?", "Who are you? Please answer directly."), True),
+        (("Tell me, who are you?", "What is your name?"), False),
+    ],
+)
+def test_generality_says_where_it_was_asked_only_within_phrases(prompts: tuple[str, ...], within: bool):
+    trained = [answered(TRAINED, "Qwen.", "Nova.", prompt=prompt) for prompt in ("who are you?", "Who are you?")]
+    others = [answered(PARAPHRASE, "Qwen.", "Nova.", prompt=prompt) for prompt in prompts]
+    found = report_on(*trained, *others)
+
+    for text in (render_markdown(found, Texts()), render_html(found, None, Texts())):
+        assert ("trained questions within a phrase" in text) is within
+        assert ("rephrased questions that were not trained" in text) is not within
