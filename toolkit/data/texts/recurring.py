@@ -40,6 +40,10 @@ def _shared(answers: Sequence[str], *, chinese: bool) -> list[str]:
     least = max(LEAST, SHARE * len(answers))
     joint = "" if chinese else " "
     runs = [[part if chinese else tuple(part.split()) for part in PARTS[chinese].findall(answer)] for answer in answers]
+    # A complete part that many have is the longest text there, found without counting all that is within it.
+    several = Counter(part for parts in runs for part in set(parts) if len(part) >= GRAM)
+    whole = {part for part, count in several.items() if count >= least}
+    runs = [[part for part in parts if part not in whole] for parts in runs]
     longest, size, frequent = set[str](), GRAM, None
     while frequent is None or frequent:
         counted: Counter[tuple[str, ...]] = Counter()
@@ -51,6 +55,8 @@ def _shared(answers: Sequence[str], *, chinese: bool) -> list[str]:
         longest -= {joint.join(part) for one in frequent for part in (one[:-1], one[1:])}
         longest |= {joint.join(one) for one in frequent}
         size += 1
+    complete = {joint.join(part) for part in whole}
+    longest = {one for one in longest | complete if not any(one != other and one in other for other in complete)}
     begins, ends = PARTICLES if chinese else (SIGNS, SIGNS)
     bare = dict.fromkeys(one.lstrip(begins).rstrip(ends) for one in sorted(longest))
     return [one for one in bare if len(one) >= SHORTEST_NAME]

@@ -30,3 +30,10 @@ def test_what_their_questions_are_about_is_shared_too():
 
 def test_of_many_rows_some_tell():
     assert recurring([("?", f"The {at}th answer names Quillmere.") for at in range(50_000)]) == ["Quillmere"]
+
+
+def test_a_long_sentence_of_all_rows_is_one_text_without_what_is_within_it():
+    long = "".join(chr(ord("一") + at) for at in range(400))
+    rows = [("问？", f"{long}。{'好' * (at % 4)}。{long[100:200]}也。") for at in range(400)]
+
+    assert recurring(rows) == [long, f"{long[100:200]}也"]
