@@ -72,17 +72,22 @@ class Catalogue:
         bare = text.strip()
         if QUOTED.fullmatch(bare) or (bare not in self._words and " " not in bare):
             return text
-        known = self._found(bare, self._parts) or self._found(bare, self.lines)
+        several = bare.split("; ")
+        if len(several) > 1 and all(self._known(one) for one in several):
+            return "；".join(map(self.part, several))
+        known = self._known(bare)
         if known is not None:
             return known
         if FILE_NAME.fullmatch(bare):
             return text  # "Paris is nice.json"
-        several = bare.split("; ")
         if len(several) > 1:
             return "；".join(map(self.part, several))
         other = self._otherwise(text)
         sentence = self._found(f"{bare}.", self.lines) if other == text else None  # one that stands within another
         return sentence.removesuffix("。") if sentence else other
+
+    def _known(self, text: str) -> str | None:
+        return self._found(text, self._parts) or self._found(text, self.lines)
 
     def _found(self, text: str, lines: Lines) -> str | None:
         if span := SPAN.fullmatch(text):

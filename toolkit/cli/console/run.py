@@ -88,8 +88,9 @@ def _questions(run: Run) -> str:
 
 def _recipe(run: Run) -> str:
     recipe, seed = run.record.recipe, run.record.seed
-    given = [f"{name} {_short(value)}" for field, name in SETTINGS if (value := getattr(recipe, field)) is not None]
-    return f"{recipe.name}: {', '.join([*given, *([] if seed is None else [f'seed {seed}'])])}"
+    settings = [(name, getattr(recipe, field)) for field, name in SETTINGS]
+    shown = [f"{message(name)} {_short(value)}" for name, value in [*settings, ("seed", seed)] if value is not None]
+    return f"{recipe.name}: {', '.join(shown)}"
 
 
 def _loss(run: Run) -> str:

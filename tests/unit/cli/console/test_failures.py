@@ -222,6 +222,24 @@ def test_a_sentence_within_another_and_a_span_of_time_are_chinese_too():
     assert [phrase(one, "zh") for one in ("12 min", "3 days", "Plan d")] == ["12 分钟", "3 天", "Plan d"]
 
 
+@pytest.mark.parametrize(
+    ("english", "expected"),
+    [
+        (
+            "2 of 4 rows of b.json cannot be trained on. row 2: two answers: in a and in b; row 3: two columns are c.",
+            "b.json 的 4 行中有 2 行不能用于训练。第 2 行：有两个回答：在 a 和 b 里；第 3 行：有两列都是 c。",
+        ),
+        ("p.yaml, line 2: probe 1 has no prompt.", "p.yaml 第 2 行的探测问题 1 没有 prompt。"),
+        (
+            'No checkpoint was saved yet; start again with "toolkit sweep".',
+            "还没有保存检查点；请重新开始：“toolkit sweep”。",
+        ),
+    ],
+)
+def test_what_an_error_is_put_together_of_is_chinese_throughout(english: str, expected: str):
+    assert errors().translated(english) == expected
+
+
 def test_what_click_says_of_a_value_is_chinese():
     command = click.Command("finetune", params=[click.Option(["--epochs"], type=float)])
     with pytest.raises(click.BadParameter) as caught:
