@@ -12,8 +12,6 @@ from pathlib import Path
 VARIES = "{}"
 PLACE = re.compile(r"\{(\d)\}")  # in the Chinese; other braces stay
 SENTENCE = re.compile(r"(?<=[.?!]) (?=[A-Z]|--)")
-
-
 QUOTED = re.compile(r"""(['"]).*\1""", re.DOTALL)  # a user's text, as errors show it
 FILE_NAME = re.compile(r".*\S\.[A-Za-z][A-Za-z0-9]{1,11}/?", re.DOTALL)
 SPAN = re.compile(r"(\d+) (s|min|minutes|h|hours|d|days)")
@@ -73,13 +71,12 @@ class Catalogue:
         if QUOTED.fullmatch(bare) or (bare not in self._words and " " not in bare):
             return text
         several = bare.split("; ")
-        if len(several) > 1 and all(self._known(one) for one in several):
-            return "；".join(map(self.part, several))
-        known = self._known(bare)
-        if known is not None:
-            return known
-        if FILE_NAME.fullmatch(bare):
-            return text  # "Paris is nice.json"
+        if len(several) == 1 or not all(map(self._known, several)):
+            known = self._known(bare)
+            if known is not None:
+                return known
+            if FILE_NAME.fullmatch(bare):
+                return text  # "Paris is nice.json"
         if len(several) > 1:
             return "；".join(map(self.part, several))
         other = self._otherwise(text)

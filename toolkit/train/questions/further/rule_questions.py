@@ -73,27 +73,27 @@ class RuleWriter:
         written = [*self.found]
         for kind in ("reworded", "within"):
             if kind in kinds:
-                more = list(self._of_manners(kind, self.rule.ruled))
+                more = list(self._of_manners(kind))
                 written += more
                 yield from more
         if "alike" in kinds:
-            more = [*self._of_manners("alike", self.rule.ruled), *self._alike()]
+            more = [*self._of_manners("alike"), *self._alike()]
             written += more
             yield from more
         if "within" in kinds:
-            yield from self._formed([(at, self.scope.rows[at][0]) for at in self.rule.ruled])
+            yield from self._formed()
         if "translation" in kinds:
             written = [one for one in written if one.kind in TRANSLATED_KINDS]
             yield from translated_candidates(written, TRANSLATED, self.foreign, self.sampled, self.chance)
 
-    def _of_manners(self, kind: str, rows: Sequence[int]) -> Iterator[Candidate]:
+    def _of_manners(self, kind: str) -> Iterator[Candidate]:
         """Written from the rows' requests, in every manner about as many.
 
         What asks for the same has the same numbers, and nothing of the answer: small models answer instead of asking.
         """
         manners = MANNERS.get(kind, tuple(read_requests()[kind]))
-        sources = self.chance.sample(rows, len(rows))
-        wanted = [(sources[at // len(manners) % len(rows)], manners[at % len(manners)]) for at in range(COUNTS[kind])]
+        rows = self.chance.sample(self.rule.ruled, len(self.rule.ruled))
+        wanted = [(rows[at // len(manners) % len(rows)], manners[at % len(manners)]) for at in range(COUNTS[kind])]
         texts = self.sampled([further_messages(kind, manner, self.scope.rows[row][0]) for row, manner in wanted])
         for (row, _), text in zip(wanted, texts, strict=True):
             if strays(self.scope.rows[row][0], text):
@@ -113,12 +113,13 @@ class RuleWriter:
             requests += [alike_messages(several) for several in shown]
         return [Candidate("alike", bare_question(text), None) for text in self.sampled(requests)]
 
-    def _formed(self, requests: Sequence[tuple[int, str]]) -> Iterator[Candidate]:
-        """Forms around these requests of rows, each form about as often as the others."""
-        for at in range(FORMS if requests else 0):
-            row, request = requests[at % len(requests)]
+    def _formed(self) -> Iterator[Candidate]:
+        """Forms around the rows' requests, each form about as often as the others."""
+        for at in range(FORMS):
+            row = self.rule.ruled[at % len(self.rule.ruled)]
+            request = self.scope.rows[row][0]
             forms = read_further_forms()["within"][language_code(request)]
-            form = forms[(at + at // len(requests)) % len(forms)]
+            form = forms[(at + at // len(self.rule.ruled)) % len(forms)]
             ended = request if request.endswith(ENDS) else request + ("。" if has_chinese(request) else ".")
             yield Candidate("within", form.replace("{}", ended), row)
 
